@@ -1,0 +1,22 @@
+{# Rows of the registry that decide the shape of a query (column mappings, slots, blocks), as a list
+   of dicts. The only caller of run_query. Nothing while parsing, under --empty, or when a command
+   that builds nothing finds no registry; a missing registry in a build is an error. #}
+{% macro registry_rows(relation, row_kind) -%}
+    {%- if not execute or flags.EMPTY -%}{{ return([]) }}{%- endif -%}
+    {%- set existing = adapter.get_relation(relation.database, relation.schema, relation.identifier) -%}
+    {%- if existing is none and flags.WHICH not in ('run', 'build') -%}{{ return([]) }}{%- endif -%}
+    {%- set query -%}
+        select input_model, name, unit_column, has_time, block_id, payload
+        from {{ relation }}
+        where row_kind = '{{ row_kind }}'
+        order by input_model, name, block_id
+    {%- endset -%}
+    {%- set rows = [] -%}
+    {%- for row in run_query(query).rows -%}
+        {%- do rows.append({
+            'input_model': row[0], 'name': row[1], 'unit_column': row[2], 'has_time': row[3],
+            'block_id': row[4], 'payload': fromjson(row[5]),
+        }) -%}
+    {%- endfor -%}
+    {{ return(rows) }}
+{%- endmacro %}

@@ -1,0 +1,50 @@
+{# One scan of one fact model for `experiment_unit_days`. #}
+{% macro unit_days_branch(source, slots) -%}
+    {%- set map = source.payload -%}
+    {%- set stamp = map.timestamp -%}
+    {%- set at = causalops.to_utc('source.' ~ adapter.quote(stamp.column), stamp.kind) if stamp else none -%}
+    {%- set day = causalops.local_day(at, stamp.kind, var('timezone')) if stamp else none -%}
+    {%- set offset = causalops.days_between('exposures.exposure_day', day) if stamp else 'null' -%}
+    {%- set measures = {} -%}
+    {%- for measure in map.slots -%}{%- do measures.update({measure.slot: measure}) -%}{%- endfor %}
+    select
+        experiment_id,
+        unit_id,
+        {{ causalops.text_literal(source.input_model) }},
+        day_offset,
+        cast(sum(n_nonfinite) as {{ dbt.type_bigint() }})
+        {%- for slot in slots %},
+        {% if slot not in measures %}null{% else %}{{ 'max' if measures[slot].agg == 'any' else 'sum' }}(v_{{ slot }}){% endif %}
+        {%- endfor %}
+    from (
+        select
+            exposures.experiment_id,
+            exposures.unit_id,
+            cast({{ offset }} as {{ dbt.type_int() }}) as day_offset,
+            {{ causalops.nonfinite_count(map.slots) }} as n_nonfinite
+            {%- for slot in slots if slot in measures %},
+            {{ causalops.event_value(measures[slot], offset) }} as v_{{ slot }}
+            {%- endfor %}
+        from {{ ref(source.input_model) }} as source
+        inner join exposures
+            on exposures.unit_id = cast(source.{{ adapter.quote(source.unit_column) }} as {{ dbt.type_string() }})
+            and exposures.unit = {{ causalops.text_literal(source.name) }}
+        inner join windows
+            on windows.experiment_id = exposures.experiment_id
+            and windows.fact = {{ causalops.text_literal(source.input_model) }}
+        {%- if stamp %}
+        where {{ day }} <= exposures.as_of_date
+            and (
+                exposures.exposure_day is null
+                or ({{ offset }} < 0 and {{ offset }} >= -windows.longest_pre)
+                or (
+                    {{ offset }} between 0 and coalesce(windows.last_day, exposures.open_to)
+                    {%- if stamp.kind != 'date' %}
+                    and coalesce({{ at }} >= exposures.exposed_at, true)
+                    {%- endif %}
+                )
+            )
+        {%- endif %}
+    ) as events
+    group by experiment_id, unit_id, day_offset
+{%- endmacro %}

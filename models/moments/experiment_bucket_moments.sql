@@ -1,0 +1,64 @@
+-- grain: experiment_id, metric, bucket, a, b. moments by 1,024 hash buckets of units, for A/A tests:
+-- buckets dealt to arms again and again give the rejection share without touching a row.
+{%- set registry = ref('causalops', 'registry') -%}
+{%- set blocks = causalops.registry_rows(registry, 'block') %}
+
+with
+
+unit_values as (
+    select * from {{ ref('causalops', 'experiment_unit_values') }}
+),
+
+metrics as (
+    select * from {{ ref('causalops', 'experiment_metrics') }}
+    where design = 'aa_test' and analysis = 'main'
+),
+
+caps as (
+    select * from {{ ref('causalops', 'experiment_caps') }}
+),
+
+shifts as (
+    select * from {{ ref('causalops', 'experiment_shifts') }}
+),
+
+exposure_cells as (
+    select experiment_id, bucket, exposure_day, count(*) as n_units
+    from {{ ref('causalops', 'experiment_exposures') }}
+    where exclusion_reason is null
+    group by experiment_id, bucket, exposure_day
+),
+{% for block in blocks %}
+block_{{ block.block_id }} as (
+    {{ causalops.block_sums(block, ['bucket', 'is_crossover']) }}
+),
+{% endfor %}
+pairs as (
+    {{ causalops.empty_pairs(['bucket']) }}
+    {%- for block in blocks %}
+    {%- for pair in causalops.block_pairs(block) %}
+    union all
+    {{ causalops.pair_from_sums(block, pair, ['bucket']) }}
+    where not sums.is_crossover
+    {%- if pair.is_zero_filled %}
+    union all
+    {{ causalops.pair_from_absent_units(block, pair, ['bucket']) }}
+    {%- endif %}
+    {%- endfor %}
+    {%- endfor %}
+),
+
+sums as (
+    {{ causalops.summed_pairs('pairs', ['experiment_id', 'metric', 'bucket', 'a', 'b']) }}
+)
+
+select
+    experiment_id,
+    metric,
+    'all' as variant,
+    cast(bucket as {{ dbt.type_int() }}) as bucket,
+    a,
+    b,
+    {{ causalops.centred_pair() }}
+from sums
+where n > 0

@@ -1,0 +1,7 @@
+-- grain: one check of one experiment and version. every committed version.
+{{ config(materialized='view') }}
+
+select
+    {{ causalops.contract_columns(model) }}
+from {{ ref('causalops', 'experiment_committed_results') }}
+where row_kind = 'check'

@@ -1,0 +1,7 @@
+-- grain: one curve point of one experiment. the current version of each.
+{{ config(materialized='view') }}
+
+select
+    {{ causalops.contract_columns(model) }}
+from {{ ref('causalops', 'experiment_committed_results') }}
+where row_kind = 'curve' and is_current

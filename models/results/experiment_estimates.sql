@@ -1,0 +1,7 @@
+-- grain: one estimate of one experiment. the current version of each.
+{{ config(materialized='view') }}
+
+select
+    {{ causalops.contract_columns(model) }}
+from {{ ref('causalops', 'experiment_committed_results') }}
+where row_kind = 'estimate' and is_current

@@ -1,0 +1,57 @@
+-- grain: experiment_id, unit_id, fact; only units with events. v_k: slot k over its window after
+-- exposure, p_k: over its pre-period. Absent rows are zeros, completed from exposure counts. Variant
+-- and segments are carried along so that moments need no second join.
+{%- set slots = range(1, var('max_slots') + 1) -%}
+{%- set segments = range(1, var('max_segments') + 1) -%}
+{%- set flag_facts = causalops.flag_slots(ref('causalops', 'registry')) %}
+
+with
+
+unit_days as (
+    select * from {{ ref('causalops', 'experiment_unit_days') }}
+),
+
+exposures as (
+    select
+        exposures.*,
+        {{ causalops.days_between('exposures.exposure_day', 'coalesce(due.end_date, due.as_of_date)') }} as open_to
+    from {{ ref('causalops', 'experiment_exposures') }} as exposures
+    inner join {{ ref('causalops', 'experiment_due') }} as due
+        on due.experiment_id = exposures.experiment_id
+),
+
+folded as (
+    select
+        unit_days.experiment_id,
+        unit_days.unit_id,
+        unit_days.fact,
+        sum(unit_days.n_nonfinite) as n_nonfinite
+        {%- for slot in slots %},
+        {{ causalops.folded_slot(slot, 'post', flag_facts) }} as v_{{ slot }},
+        {{ causalops.folded_slot(slot, 'pre', flag_facts) }} as p_{{ slot }}
+        {%- endfor %}
+    from unit_days
+    inner join exposures
+        on exposures.experiment_id = unit_days.experiment_id
+        and exposures.unit_id = unit_days.unit_id
+    inner join {{ ref('causalops', 'experiment_windows') }} as windows
+        on windows.experiment_id = unit_days.experiment_id
+        and windows.fact = unit_days.fact
+    group by unit_days.experiment_id, unit_days.unit_id, unit_days.fact
+)
+
+select
+    folded.*,
+    exposures.variant,
+    exposures.exposure_day,
+    exposures.is_triggered,
+    exposures.is_crossover,
+    exposures.bucket,
+    exposures.stratum
+    {%- for segment in segments %},
+    exposures.seg_{{ segment }}
+    {%- endfor %}
+from folded
+inner join exposures
+    on exposures.experiment_id = folded.experiment_id
+    and exposures.unit_id = folded.unit_id

@@ -1,0 +1,20 @@
+-- grain: experiment_id, fact. the windows of an experiment's slots as data, in days from exposure:
+-- from_k..to_k after it (to_k NULL = open), pre_k whole days before it, and the range to read at all.
+{%- set slots = range(1, var('max_slots') + 1) %}
+
+select
+    windows.experiment_id,
+    windows.input_model as fact,
+    case when max(case when windows.day_to is null then 1 else 0 end) = 0 then max(windows.day_to) end as last_day,
+    coalesce(max(windows.pre_days), 0) as longest_pre
+    {%- for slot in slots %},
+    max(case when windows.slot = {{ slot }} then windows.day_from end) as from_{{ slot }},
+    max(case when windows.slot = {{ slot }} then windows.day_to end) as to_{{ slot }},
+    max(case when windows.slot = {{ slot }} then windows.pre_days end) as pre_{{ slot }}
+    {%- endfor %}
+from {{ ref('causalops', 'registry') }} as windows
+inner join {{ ref('causalops', 'experiment_due') }} as due
+    on due.experiment_id = windows.experiment_id
+    and due.is_due
+where windows.row_kind = 'window'
+group by windows.experiment_id, windows.input_model

@@ -1,0 +1,16 @@
+def model(dbt, session):
+    dbt.config(alias="experiment_aa_test")
+    due = dbt.ref("causalops", "experiment_due")
+    registry = dbt.ref("causalops", "registry")
+    moments = dbt.ref("causalops", "experiment_moments")
+    profile = dbt.ref("causalops", "experiment_metric_profile")
+    caps = dbt.ref("causalops", "experiment_caps")
+    daily = dbt.ref("causalops", "experiment_daily_moments")
+    buckets = dbt.ref("causalops", "experiment_bucket_moments")
+    counts = dbt.ref("causalops", "experiment_exposure_counts")
+    from causalops.estimators.randomised import aa_test
+    from causalops.frames import due_experiments, relation
+    from causalops.results import RESULT_COLUMNS
+
+    inputs = due_experiments(due, ("aa_test",), registry, moments, profile, caps, daily, buckets, counts)
+    return relation(session, aa_test.run(*inputs), RESULT_COLUMNS)

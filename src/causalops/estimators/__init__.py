@@ -1,0 +1,1 @@
+"""Estimators on sufficient statistics, one module per design."""

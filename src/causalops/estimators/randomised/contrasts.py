@@ -1,0 +1,223 @@
+"""One arm against the baseline: means, ratios, covariate adjustment, strata, in one formula.
+
+Let L be an arm's level (mean, or ratio of means), X its covariate levels, theta a slope. Then
+  effect = dL - theta' dX,   variance = sum over arms of [1, -theta] S [1, -theta]' / n,
+with S the arm's covariance (ddof 1) of the outcome and the covariates, ratios linearised as
+(y - R z) / mean z (Deng, Knoblich & Lu 2018).
+- cuped: theta from the total sample of the two arms (Deng et al. 2013).
+- lin: theta = w_b theta_v + w_v theta_b with a slope per arm and w the arms' shares, which is
+  Lin's (2013) interacted estimator; the variance above is then its superpopulation variance,
+  residual variances plus the variance of the pooled covariate mean.
+- strata: levels are sums over strata of the pooled share times the arm's mean, with a slope common
+  to all strata and the between-strata term of the superpopulation (Miratrix, Sekhon & Yu 2013).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from causalops.estimators.randomised.covariates import Covariate, screen, slopes
+from causalops.inference import Levels, satterthwaite
+from causalops.moments import Block, Floats, Moments, centres_of, merge_all
+
+Strata = Sequence[tuple[Block, Block]]  # (variant, baseline) of each stratum
+
+
+@dataclass(frozen=True)
+class Arm:
+    """Unadjusted statistics of one arm: sd is that of the linearised values for a ratio."""
+
+    n: int = 0
+    mean: float | None = None
+    sd: float | None = None
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Effect with what inference needs; `reason` set and no variance when none is valid."""
+
+    variant: Arm
+    baseline: Arm
+    effect: float | None = None
+    variance: float | None = None
+    df: float | None = None
+    levels: Levels | None = None
+    reason: str | None = None
+    theta: dict[str, float] = field(default_factory=dict)
+    rho: float | None = None
+    dropped: dict[str, str] = field(default_factory=dict)
+    dropped_share: float = 0.0
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class _Linear:
+    """Means over strata of one arm, and the map from measures to linearised columns."""
+
+    levels: Floats
+    rows: Floats
+
+
+def contrast(
+    strata: Strata, *, ratio: bool = False, method: str = "unadjusted", names: Sequence[str] = ()
+) -> Contrast:
+    """Compare two arms; `method` is unadjusted, cuped or lin; `names` the covariates' names.
+
+    Total: always returns, with `reason` (no_units, empty_arm, too_few_units, undefined_ratio,
+    stratum_without_arm) instead of a variance where none is valid.
+    """
+    whole_v, whole_b = (merge_all(pair[side] for pair in strata) for side in (0, 1))
+    arms = (_arm(whole_v, ratio), _arm(whole_b, ratio))
+    result = Contrast(*arms)
+    if min(arm.n for arm in arms) == 0:
+        empty = max(arm.n for arm in arms) == 0
+        return replace(result, reason="no_units" if empty else "empty_arm")
+    if arms[0].mean is None or arms[1].mean is None:
+        return replace(result, reason="undefined_ratio")
+    result = replace(result, effect=arms[0].mean - arms[1].mean)
+    if min(arm.n for arm in arms) < 2:
+        return replace(result, reason="too_few_units")
+    usable = [pair for pair in strata if min(pair[0].size, pair[1].size) >= 2]
+    if not usable:
+        return replace(result, reason="stratum_without_arm")
+    used = sum(v.size + b.size for v, b in usable)
+    result = replace(result, dropped_share=1 - used / (arms[0].n + arms[1].n))
+    if result.dropped_share > 0:
+        result = replace(result, note="stratum_without_arm")
+    with np.errstate(all="ignore"):
+        return _estimate(result, usable, (whole_v, whole_b), ratio, method, names)
+
+
+def _estimate(
+    result: Contrast, strata: Strata, whole: tuple[Block, Block], ratio: bool, method: str,
+    names: Sequence[str],
+) -> Contrast:  # fmt: skip
+    centres = centres_of(*whole)
+    full = [(v.complete(centres), b.complete(centres)) for v, b in strata]
+    total = [v.merge(b) for v, b in full]
+    share = np.array([moments.n for moments in total])
+    share /= share.sum()
+    base = ("y", "z") if ratio else ("y",)
+    kept: list[Covariate] = []
+    if method != "unadjusted":
+        groups = [total] if method == "cuped" else [total, *map(list, zip(*full, strict=True))]
+        kept, dropped = screen(
+            whole, [_covariance(group, share, ratio) for group in groups], names
+        )
+        result = replace(result, dropped=dropped)
+        if not kept or dropped:
+            note = "covariate_dropped" if kept else "no_adjustment"
+            result = replace(result, note=result.note or note)
+    parts = base + tuple(part for covariate in kept for part in covariate.parts)
+    full = [(v.select(parts), b.select(parts)) for v, b in full]
+    total = [moments.select(parts) for moments in total]
+    arms = tuple(_linear([pair[side] for pair in full], share) for side in (0, 1))
+    pooled = _linear(total, share)
+    if not all(np.isfinite(arm.levels).all() for arm in arms):
+        return replace(result, reason="undefined_ratio")
+    theta_v, theta_b, rho = slopes(
+        _sum_cross(total, pooled), *(_sum_cross([p[s] for p in full], arms[s]) for s in (0, 1)),
+        lin=method == "lin",
+    )  # fmt: skip
+    return replace(
+        _combine(result, full, share, arms, pooled, (theta_v, theta_b)),
+        theta={c.name: float(t) for c, t in zip(kept, theta_v, strict=True)},
+        rho=rho,
+    )
+
+
+def _combine(
+    result: Contrast, full: Sequence[tuple[Moments, Moments]], share: Floats,
+    arms: tuple[_Linear, ...], pooled: _Linear, theta: tuple[Floats, Floats],
+) -> Contrast:  # fmt: skip
+    """Levels, covariance of the levels, variance of the effect and its degrees of freedom."""
+    adjusted = [
+        arms[side].levels[0] - theta[side] @ (arms[side].levels[1:] - pooled.levels[1:])
+        for side in (0, 1)
+    ]
+    cov = np.zeros((2, 2))
+    pieces: list[tuple[float, float]] = []
+    inner = np.zeros((len(full), 2))
+    for index, (pair, weight) in enumerate(zip(full, share, strict=True)):
+        part = pair[0].n / (pair[0].n + pair[1].n), pair[1].n / (pair[0].n + pair[1].n)
+        means = [arms[side].rows @ pair[side].mean for side in (0, 1)]
+        centre = part[0] * means[0][1:] + part[1] * means[1][1:]
+        for side in (0, 1):
+            moments, other = pair[side], 1 - side
+            scatter = arms[side].rows @ moments.c @ arms[side].rows.T / (moments.n - 1)
+            gradient = np.zeros((2, len(scatter)))
+            gradient[side] = np.r_[1.0, -theta[side] * part[other]]
+            gradient[other, 1:] = theta[other] * part[side]
+            gradient *= weight
+            cov += gradient @ scatter @ gradient.T / moments.n
+            toward = gradient[side] - gradient[other]
+            pieces.append((float(toward @ scatter @ toward) / moments.n, moments.n - 1))
+            inner[index, side] = means[side][0] - theta[side] @ (means[side][1:] - centre)
+    if len(full) > 1:
+        units = float(sum(v.n + b.n for v, b in full))
+        spread = inner - share @ inner
+        cov += (spread.T * share) @ spread / units
+        gap = spread[:, 0] - spread[:, 1]
+        pieces.append((float(share @ (gap * gap)) / units, units - 1))
+    ratio = "z" in full[0][0].names
+    return replace(
+        result,
+        effect=float(adjusted[0] - adjusted[1]),
+        variance=sum(variance for variance, _ in pieces),
+        df=None if ratio else satterthwaite(pieces),
+        levels=Levels(
+            float(adjusted[0]), float(adjusted[1]), float(cov[0, 0]), float(cov[1, 1]),
+            float(cov[0, 1]),
+        ),
+    )  # fmt: skip
+
+
+def _arm(block: Block, ratio: bool) -> Arm:
+    if block.size == 0:
+        return Arm()
+    centres = centres_of(block)
+    moments = block.complete(centres).select(("y", "z") if ratio else ("y",))
+    with np.errstate(all="ignore"):
+        linear = _linear([moments], np.ones(1))
+        scatter = (linear.rows @ moments.c @ linear.rows.T)[0, 0]
+    if not np.isfinite(linear.levels[0]):
+        return Arm(block.size)
+    sd = float(np.sqrt(max(scatter, 0.0) / (moments.n - 1))) if moments.n > 1 else None
+    return Arm(block.size, float(linear.levels[0]), sd)
+
+
+def _linear(strata: Sequence[Moments], share: Floats) -> _Linear:
+    """Levels and linearisation at the stratum-weighted means; a ratio is (part, denominator)."""
+    names = strata[0].names
+    mean = share @ np.array([moments.mean for moments in strata])
+    levels, rows = [], []
+    for index, name in enumerate(names):
+        if name[0] in "zw":
+            continue
+        row = np.zeros(len(names))
+        below = {"y": "z"}.get(name, "w" + name[1:])
+        if below in names:
+            bottom = names.index(below)
+            levels.append(mean[index] / mean[bottom])
+            row[index], row[bottom] = 1 / mean[bottom], -levels[-1] / mean[bottom]
+        else:
+            levels.append(mean[index])
+            row[index] = 1.0
+        rows.append(row)
+    return _Linear(np.array(levels), np.array(rows))
+
+
+def _sum_cross(strata: Sequence[Moments], linear: _Linear) -> Floats:
+    """Cross-products of the linearised columns, summed within strata."""
+    return np.asarray(sum(linear.rows @ moments.c @ linear.rows.T for moments in strata))
+
+
+def _covariance(strata: Sequence[Moments], share: Floats, ratio: bool) -> Floats:
+    """Cross-products within strata of the outcome and every covariate of the block."""
+    names = strata[0].names
+    if not ratio and "z" in names:
+        strata = [m.select([name for name in names if name != "z"]) for m in strata]
+    return _sum_cross(strata, _linear(strata, share))

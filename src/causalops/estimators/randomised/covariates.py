@@ -1,0 +1,110 @@
+"""Which covariates of a block can be used, and the slopes on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from causalops.inference import CONSTANT
+from causalops.moments import Block, Floats, centres_of
+
+MIN_UNITS = 20  # units per covariate and arm
+_COLLINEAR = 1e-9  # share of a covariate's variance that the earlier ones leave
+
+
+@dataclass(frozen=True)
+class Covariate:
+    """A covariate by name, with its measure and, for a ratio, the measure's denominator."""
+
+    name: str
+    parts: tuple[str, ...]
+
+
+def covariates_of(block: Block, names: Sequence[str]) -> list[Covariate]:
+    """Covariates in block order; `names` are what readers call them, the measure if missing."""
+    tops = [part for part in block.names if part[0] == "x"]
+    return [
+        Covariate(
+            names[int(top[1:]) - 1] if int(top[1:]) <= len(names) else top,
+            (top, "w" + top[1:]) if "w" + top[1:] in block.names else (top,),
+        )
+        for top in tops
+    ]
+
+
+def screen(
+    arms: tuple[Block, Block], cross: Sequence[Floats], names: Sequence[str]
+) -> tuple[list[Covariate], dict[str, str]]:
+    """Covariates to use, and the dropped ones with the reason.
+
+    `cross` are cross-products of (outcome, covariates) that must all be non-singular. Reasons:
+    too_few_units, constant, collinear.
+    """
+    offered = covariates_of(arms[0], names)
+    centres = centres_of(*arms)
+    units = min(arm.size for arm in arms)
+    kept: list[int] = []
+    dropped: dict[str, str] = {}
+    for index, covariate in enumerate(offered):
+        present = min(arm.present(part) for arm in arms for part in covariate.parts)
+        if present < MIN_UNITS or units < MIN_UNITS * (len(kept) + 1):
+            dropped[covariate.name] = "too_few_units"
+        elif any(_constant(matrix[index + 1, index + 1], covariate, centres, arms)
+                 for matrix in cross):  # fmt: skip
+            dropped[covariate.name] = "constant"
+        elif any(_left(matrix[1:, 1:], kept, index) < _COLLINEAR for matrix in cross):
+            dropped[covariate.name] = "collinear"
+        else:
+            kept.append(index)
+    return [offered[index] for index in kept], dropped
+
+
+def slopes(
+    total: Floats, variant: Floats, baseline: Floats, lin: bool
+) -> tuple[Floats, Floats, float | None]:
+    """Slopes of the two arms and the correlation of outcome and covariates in the total sample.
+
+    The inputs are cross-products of (outcome, covariates). Without `lin` both slopes are that
+    of the total sample.
+    """
+    if len(total) == 1:
+        return np.zeros(0), np.zeros(0), None
+    theta = _solve(total)
+    explained = float(theta @ total[1:, 0])
+    rho = None
+    if total[0, 0] > 0:
+        rho = float(np.sqrt(min(max(explained / total[0, 0], 0.0), 1.0)))
+        rho = -rho if len(theta) == 1 and theta[0] < 0 else rho
+    if lin:
+        return _solve(variant), _solve(baseline), rho
+    return theta, theta, rho
+
+
+def _constant(
+    square: float, covariate: Covariate, centres: dict[str, float], arms: tuple[Block, Block]
+) -> bool:
+    """Rounding only: the standard deviation is a negligible share of the level."""
+    top, *bottom = (centres[part] for part in covariate.parts)
+    level = top / bottom[0] if bottom and bottom[0] else top
+    units = sum(arm.size for arm in arms)
+    return not np.isfinite(square) or bool(np.sqrt(max(square, 0) / units) <= CONSTANT * abs(level))
+
+
+def _left(cross: Floats, kept: Sequence[int], index: int) -> float:
+    """Share of the variance of column `index` that the kept columns do not explain."""
+    if not kept:
+        return 1.0
+    scale = np.sqrt(np.diag(cross))
+    corr = cross / np.outer(scale, scale)
+    on = corr[np.ix_(kept, kept)]
+    toward = corr[kept, index]
+    return float(1 - toward @ np.linalg.solve(on, toward))
+
+
+def _solve(cross: Floats) -> Floats:
+    """Slopes from cross-products, solved on the correlation scale."""
+    scale = np.sqrt(np.diag(cross)[1:])
+    corr = cross[1:, 1:] / np.outer(scale, scale)
+    return np.asarray(np.linalg.solve(corr, cross[1:, 0] / scale) / scale)

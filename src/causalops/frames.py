@@ -1,0 +1,71 @@
+"""The edge between the warehouse's frames and plain Python: the only module that touches both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+_SQL_TYPES = {
+    "text": "varchar",
+    "double": "double",
+    "integer": "integer",
+    "bigint": "bigint",
+    "boolean": "boolean",
+    "date": "date",
+}
+
+
+def frame(rel: Any) -> pd.DataFrame:
+    """A relation of any adapter as a pandas frame."""
+    for name in ("df", "to_pandas", "toPandas"):
+        if hasattr(rel, name):
+            result: pd.DataFrame = getattr(rel, name)()
+            return result
+    return pd.DataFrame(rel)
+
+
+def records(rel: Any) -> list[dict[str, Any]]:
+    """A relation as a list of dicts, NULL as None."""
+    table = frame(rel).astype(object)
+    rows: list[dict[str, Any]] = table.where(table.notna(), None).to_dict("records")
+    return rows
+
+
+def relation(session: Any, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> Any:
+    """Rows as a relation with exactly these columns and types.
+
+    Every value travels as text and is cast by the engine, because the type an engine guesses
+    from a pandas column depends on the values in it (an all-NULL column has no type at all).
+    """
+    typed_rows = pd.DataFrame(  # noqa: F841 - read by name in the query below
+        {name: pd.array([_text(row.get(name)) for row in rows], dtype="string") for name in columns}
+    )
+    casts = ", ".join(
+        f'cast("{name}" as {_SQL_TYPES.get(kind.lower(), kind)}) as "{name}"'
+        for name, kind in columns.items()
+    )
+    return session.sql(f"select {casts} from typed_rows")  # noqa: S608 - names are constants of ours
+
+
+def _text(value: Any) -> str | None:
+    if value is None or value is pd.NaT or (isinstance(value, float) and value != value):
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return repr(float(value)) if isinstance(value, float) else str(value)
+
+
+def due_experiments(due: Any, designs: Sequence[str], *tables: Any) -> list[pd.DataFrame]:
+    """The due experiments of these designs, and each table restricted to them.
+
+    Without any such experiment the other tables are not even read.
+    """
+    wanted = frame(due)
+    wanted = wanted[wanted["is_due"].fillna(False).astype(bool) & wanted["design"].isin(designs)]
+    if wanted.empty:
+        return [wanted, *(wanted.iloc[:0] for _ in tables)]
+    ids = set(wanted["experiment_id"])
+    read = [frame(table) for table in tables]
+    return [wanted, *(table[table["experiment_id"].isin(ids)] for table in read)]

@@ -1,0 +1,249 @@
+"""Tests and intervals from estimates and variances. Every function is total: no NaN leaves it.
+
+`NULL` is None. Where no inference is valid the numbers are None and `status` and `reason_code`
+say why; the codes are listed in `causalops.reasons`.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
+
+CONSTANT = 1e-12  # a standard deviation below this share of the mean is rounding, not variation
+POWER = 0.8
+
+
+@dataclass(frozen=True)
+class Inference:
+    """One estimate with its test and interval; `df` None means the normal distribution."""
+
+    estimate: float | None = None
+    std_error: float | None = None
+    df: float | None = None
+    statistic: float | None = None
+    p_value: float | None = None
+    alternative: str = "two_sided"
+    null_value: float = 0.0
+    ci_low: float | None = None
+    ci_high: float | None = None
+    ci_shape: str = "none"
+    pieces: tuple[tuple[float | None, float | None], ...] = ()
+    status: str = "ok"
+    reason_code: str | None = None
+
+
+@dataclass(frozen=True)
+class Levels:
+    """The two arms' levels with the variances and the covariance of these estimates."""
+
+    variant: float
+    baseline: float
+    var_variant: float
+    var_baseline: float
+    covariance: float = 0.0
+
+
+def unavailable(reason_code: str, estimate: float | None = None, status: str = "skipped") -> Inference:
+    """No inference: NULLs, a status and a reason; the estimate stays where it is defined."""
+    return Inference(estimate=finite(estimate), status=status, reason_code=reason_code)
+
+
+def finite(value: float | None) -> float | None:
+    """The number, or None when it is missing, NaN or infinite."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def satterthwaite(parts: Iterable[tuple[float, float]]) -> float | None:
+    """Degrees of freedom of a sum of independent variances (variance, df): Satterthwaite 1946."""
+    listed = [(variance, df) for variance, df in parts if variance > 0]
+    total = sum(variance for variance, _ in listed)
+    if not listed or not math.isfinite(total) or any(df <= 0 for _, df in listed):
+        return None
+    return 1.0 / sum((variance / total) ** 2 / df for variance, df in listed)
+
+
+def critical(level: float, df: float | None) -> float:
+    """Quantile of t(df), or of the normal distribution when df is None."""
+    return float(ndtri(level) if df is None else stdtrit(df, level))
+
+
+def difference(
+    estimate: float, variance: float, df: float | None, alpha: float, scale: float = 0.0
+) -> Inference:
+    """Two-sided test of zero and its interval; `scale` is the size of the compared levels."""
+    if not (math.isfinite(estimate) and math.isfinite(variance)):
+        return unavailable("not_finite", estimate, "failed")
+    error = math.sqrt(max(variance, 0.0))
+    if error <= CONSTANT * abs(scale):
+        return unavailable("zero_variance", estimate)
+    statistic = estimate / error
+    half = critical(1 - alpha / 2, df) * error
+    tail = ndtr(-abs(statistic)) if df is None else stdtr(df, -abs(statistic))
+    result = Inference(
+        estimate=estimate,
+        std_error=error,
+        df=df,
+        statistic=statistic,
+        ci_low=estimate - half,
+        ci_high=estimate + half,
+        ci_shape="interval",
+    )
+    return _checked(_with_p(result, 2 * float(tail)))
+
+
+def welch(
+    n: tuple[int, int],
+    mean: tuple[float, float],
+    variance: tuple[float, float],
+    alpha: float = 0.05,
+) -> Inference:
+    """Welch's t test of variant minus baseline; every pair is (variant, baseline), ddof 1."""
+    if min(n) == 0:
+        return unavailable("no_units" if max(n) == 0 else "empty_arm")
+    gap = mean[0] - mean[1]
+    if min(n) < 2:
+        return unavailable("too_few_units", gap)
+    parts = [(v / k, k - 1.0) for v, k in zip(variance, n, strict=True)]
+    total = sum(part for part, _ in parts)
+    return difference(gap, total, satterthwaite(parts), alpha, max(abs(m) for m in mean))
+
+
+def one_sided(base: Inference, null_value: float, alternative: str, alpha: float) -> Inference:
+    """Test of `estimate > null_value` ('greater') or `<` ('less') with its one-sided bound."""
+    if base.estimate is None or base.std_error is None:
+        return replace(base, null_value=null_value, alternative=alternative, ci_low=None,
+                       ci_high=None, ci_shape="none", statistic=None, p_value=None)  # fmt: skip
+    statistic = (base.estimate - null_value) / base.std_error
+    toward = -statistic if alternative == "greater" else statistic
+    tail = ndtr(toward) if base.df is None else stdtr(base.df, toward)
+    reach = critical(1 - alpha, base.df) * base.std_error
+    above = alternative == "greater"
+    result = replace(
+        base,
+        statistic=statistic,
+        alternative=alternative,
+        null_value=null_value,
+        ci_low=base.estimate - reach if above else None,
+        ci_high=None if above else base.estimate + reach,
+        ci_shape="above_only" if above else "below_only",
+    )
+    return _with_p(result, float(tail))
+
+
+def lift_delta(levels: Levels, alpha: float) -> Inference:
+    """Relative effect (mv - mb) / |mb| with the delta method (Deng, Knoblich & Lu 2018)."""
+    problem = _lift_problem(levels, alpha)
+    if problem is not None:
+        return problem
+    mv, mb = levels.variant, levels.baseline
+    ratio = mv / mb
+    variance = (
+        levels.var_variant / mb / mb
+        + ratio * ratio * (levels.var_baseline / mb / mb)
+        - 2 * ratio * (levels.covariance / mb / mb)
+    )
+    return difference((mv - mb) / abs(mb), variance, None, alpha, max(1.0, abs(ratio)))
+
+
+def lift_fieller(levels: Levels, alpha: float) -> Inference:
+    """Relative effect with Fieller's (1954) set: {r : |mv - r mb| <= z se(mv - r mb)} - 1.
+
+    A baseline near zero gives an unbounded set: one-sided, two pieces, or the whole line.
+    """
+    if _undefined(levels):
+        return unavailable("relative_undefined")
+    mv, mb = levels.variant, levels.baseline
+    size = max(abs(mv), abs(mb), math.sqrt(levels.var_variant), math.sqrt(levels.var_baseline))
+    z2 = critical(1 - alpha / 2, None) ** 2
+    v, b = mv / size, mb / size
+    s_vv, s_bb, s_vb = (
+        value / size / size
+        for value in (levels.var_variant, levels.var_baseline, levels.covariance)
+    )
+    if not all(map(math.isfinite, (v, b, s_vv, s_bb, s_vb))):
+        return unavailable("not_finite", None, "failed")
+    a = b * b - z2 * s_bb
+    half = v * b - z2 * s_vb
+    c = v * v - z2 * s_vv
+    shape, low, high = _quadratic_set(a, half, c)
+    sign = 1.0 if mb >= 0 else -1.0
+    bounds = [None if r is None else sign * (r - 1) for r in (low, high)]
+    if sign < 0:
+        bounds.reverse()
+        shape = {"below_only": "above_only", "above_only": "below_only"}.get(shape, shape)
+    unbounded = shape != "interval"
+    pieces = ((None, bounds[0]), (bounds[1], None)) if shape == "disjoint" else ()
+    result = Inference(
+        estimate=None if unbounded else (mv - mb) / abs(mb),
+        ci_low=None if shape == "disjoint" else bounds[0],
+        ci_high=None if shape == "disjoint" else bounds[1],
+        ci_shape=shape,
+        pieces=pieces,
+        status="warning" if unbounded else "ok",
+        reason_code="baseline_near_zero" if unbounded else None,
+    )
+    if unbounded:
+        return result
+    equal = difference(v - b, s_vv + s_bb - 2 * s_vb, None, alpha, max(abs(v), abs(b)))
+    if equal.status != "ok":
+        return unavailable(equal.reason_code or "zero_variance", result.estimate, equal.status)
+    return replace(result, statistic=equal.statistic, p_value=equal.p_value,
+                   reason_code=equal.reason_code)  # fmt: skip
+
+
+def minimum_detectable(std_error: float | None, alpha: float) -> float | None:
+    """Smallest effect found with 80 % power by a two-sided test with this standard error."""
+    if std_error is None:
+        return None
+    return (critical(1 - alpha / 2, None) + critical(POWER, None)) * std_error
+
+
+def _quadratic_set(a: float, half: float, c: float) -> tuple[str, float | None, float | None]:
+    """Where a r² - 2 half r + c <= 0, as a shape with its bounds (two pieces: the gap)."""
+    tiny = 1e-14
+    if abs(a) <= tiny:
+        if abs(half) <= tiny:
+            return "whole_line", None, None
+        return ("above_only", c / (2 * half), None) if half > 0 else ("below_only", None, c / (2 * half))
+    root = half * half - a * c
+    if a < 0 and root <= 0:
+        return "whole_line", None, None
+    reach = math.sqrt(max(root, 0.0))
+    ends = sorted(((half - reach) / a, (half + reach) / a))
+    return ("interval" if a > 0 else "disjoint"), ends[0], ends[1]
+
+
+def _undefined(levels: Levels) -> bool:
+    return levels.baseline == 0 and levels.var_baseline == 0
+
+
+def _lift_problem(levels: Levels, alpha: float) -> Inference | None:
+    numbers = (levels.variant, levels.baseline, levels.var_variant, levels.var_baseline)
+    if not all(map(math.isfinite, numbers)):
+        return unavailable("not_finite", None, "failed")
+    if _undefined(levels):
+        return unavailable("relative_undefined")
+    if abs(levels.baseline) <= critical(1 - alpha / 2, None) * math.sqrt(levels.var_baseline):
+        return Inference(ci_shape="whole_line", status="warning", reason_code="baseline_near_zero")
+    return None
+
+
+def _with_p(result: Inference, p_value: float) -> Inference:
+    """Attach p; 0 becomes the smallest normal double, and 0 and 1 carry a reason."""
+    if p_value < sys.float_info.min:
+        return replace(result, p_value=sys.float_info.min, reason_code="p_below_precision")
+    if p_value >= 1:
+        return replace(result, p_value=1.0, reason_code="exactly_zero")
+    return replace(result, p_value=p_value)
+
+
+def _checked(result: Inference) -> Inference:
+    numbers = (result.estimate, result.std_error, result.statistic, result.p_value,
+               result.ci_low, result.ci_high)  # fmt: skip
+    if all(number is not None and math.isfinite(number) for number in numbers):
+        return result
+    return unavailable("not_finite", result.estimate, "failed")

@@ -1,0 +1,163 @@
+"""The public result row: one table, three kinds of row (estimate, check, curve).
+
+The column lists follow the public contract. A Python model returns rows made here; the SQL model
+`experiment_results` stamps them with version, run and hashes and appends them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+Row = dict[str, Any]
+
+_KEY: dict[str, str] = {
+    "row_kind": "text",
+    "experiment_id": "text",
+    "analysis": "text",
+    "metric": "text",
+    "variant": "text",
+    "baseline": "text",
+    "population": "text",
+    "segment_dim": "text",
+    "segment_value": "text",
+}
+_ESTIMATE: dict[str, str] = {
+    "estimand": "text",
+    "method": "text",
+    "term": "text",
+    "cohort": "text",
+    "period": "text",
+    "parameter_name": "text",
+    "parameter": "double",
+    "window_kind": "text",
+    "window_start": "integer",
+    "window_end": "integer",
+    "scale": "text",
+    "test": "text",
+    "ci_kind": "text",
+    "ci_level": "double",
+    "design": "text",
+    "metric_role": "text",
+    "is_headline": "boolean",
+    "n_variant": "bigint",
+    "n_baseline": "bigint",
+    "n_obs_variant": "bigint",
+    "n_obs_baseline": "bigint",
+    "n_clusters_variant": "bigint",
+    "n_clusters_baseline": "bigint",
+    "mean_variant": "double",
+    "mean_baseline": "double",
+    "sd_variant": "double",
+    "sd_baseline": "double",
+    "estimate": "double",
+    "std_error": "double",
+    "se_kind": "text",
+    "df": "double",
+    "statistic": "double",
+    "p_value": "double",
+    "alternative": "text",
+    "null_value": "double",
+    "p_adjusted": "double",
+    "p_family": "text",
+    "ci_low": "double",
+    "ci_high": "double",
+    "ci_shape": "text",
+    "prob_better": "double",
+    "expected_loss": "double",
+    "variance_reduction": "double",
+    "mde": "double",
+    "info_fraction": "double",
+    "verdict": "text",
+    "status": "text",
+    "reason_code": "text",
+    "message": "text",
+    "details": "text",
+}
+_CHECK: dict[str, str] = {
+    "check_name": "text",
+    "day": "date",
+    "covariate": "text",
+    "donor": "text",
+    "cutoff": "double",
+    "value": "double",
+    "value_name": "text",
+    "threshold": "double",
+    "n": "bigint",
+    "gates": "boolean",
+}
+_CURVE: dict[str, str] = {
+    "curve": "text",
+    "series": "text",
+    "seq": "integer",
+    "x": "double",
+    "x_date": "date",
+    "x_label": "text",
+    "y": "double",
+    "y_low": "double",
+    "y_high": "double",
+    "band_kind": "text",
+}
+RESULT_COLUMNS: dict[str, str] = {**_KEY, **_ESTIMATE, **_CHECK, **_CURVE}
+
+# A reader may join on every key column: none of them is ever NULL.
+_KEY_DEFAULTS: Row = {
+    "analysis": "main",
+    "metric": "none",
+    "variant": "none",
+    "baseline": "none",
+    "population": "exposed",
+    "segment_dim": "all",
+    "segment_value": "all",
+}
+_ESTIMATE_DEFAULTS: Row = {
+    "estimand": "ate",
+    "term": "effect",
+    "cohort": "all",
+    "period": "all",
+    "parameter_name": "none",
+    "window_kind": "overall",
+    "scale": "absolute",
+    "test": "difference",
+    "ci_kind": "fixed",
+    "is_headline": False,
+    "se_kind": "none",
+    "ci_shape": "none",
+    "status": "ok",
+}
+
+
+def _row(kind: str, defaults: Row, values: Mapping[str, Any]) -> Row:
+    unknown = sorted(set(values) - set(RESULT_COLUMNS))
+    if unknown:
+        raise TypeError(f"unknown result column(s): {', '.join(unknown)}")
+    row: Row = dict.fromkeys(RESULT_COLUMNS)
+    row.update(_KEY_DEFAULTS | defaults | {"row_kind": kind})
+    row.update({key: _finite(value) for key, value in values.items()})
+    return row
+
+
+def _finite(value: Any) -> Any:
+    """NULL for NaN and infinities: neither ever reaches a result table."""
+    if isinstance(value, bool | str) or value is None:
+        return value
+    return value if not isinstance(value, float) or math.isfinite(value) else None
+
+
+def estimate_row(**values: Any) -> Row:
+    """One row of `experiment_estimates`; key columns default to `'none'`/`'all'`.
+
+    Raises TypeError on a column that is not part of the contract.
+    """
+    return _row("estimate", _ESTIMATE_DEFAULTS, values)
+
+
+def check_row(**values: Any) -> Row:
+    """One row of `experiment_checks`; `covariate`, `donor` and `day` belong to its key."""
+    return _row("check", {"covariate": "none", "donor": "none", "gates": False}, values)
+
+
+def curve_row(**values: Any) -> Row:
+    """One point of `experiment_curves`; `seq` is the order of points within a series."""
+    return _row("curve", {"series": "effect", "band_kind": "none"}, values)

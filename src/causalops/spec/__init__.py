@@ -1,0 +1,1 @@
+"""The experiment grammar: reading, validating and planning what users write."""

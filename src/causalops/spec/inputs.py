@@ -1,0 +1,173 @@
+"""Declarations beside a model: assignment, fact and metrics (`meta.causalops`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Self
+
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+
+from causalops.spec import words
+from causalops.spec.base import Part
+from causalops.spec.scalars import (
+    Date,
+    Days,
+    Flag,
+    Name,
+    OneOf,
+    Prose,
+    Quantile,
+    WindowDays,
+    as_number,
+    wrong,
+)
+
+
+@dataclass(frozen=True)
+class Filter:
+    """One condition on a column of a fact; several are joined by AND."""
+
+    column: str
+    op: str
+    values: tuple[str, ...]
+
+
+def _filters(value: Any) -> tuple[Filter, ...]:
+    if isinstance(value, tuple):
+        return value
+    if not isinstance(value, dict):
+        raise wrong("must map columns to a value, a list or operators such as {gte: 0}")
+    found: list[Filter] = []
+    for column, condition in value.items():
+        if not isinstance(column, str) or not column.strip():
+            raise wrong("every filter column must be text: quote it")
+        if isinstance(condition, dict):
+            found += [_operator(column, op, operand) for op, operand in condition.items()]
+        else:
+            found.append(_operator(column, "in" if isinstance(condition, list) else "eq", condition))
+    return tuple(found)
+
+
+def _operator(column: str, op: Any, operand: Any) -> Filter:
+    if op not in words.FILTER_OPERATORS:
+        raise wrong(
+            f"operator {{value}} of column '{column}' is not known",
+            value=str(op),
+            allowed=words.FILTER_OPERATORS,
+        )
+    values = operand if isinstance(operand, list) else [operand]
+    if not values or (isinstance(operand, list) and op != "in"):
+        raise wrong(f"operator '{op}' of column '{column}' needs a value")
+    return Filter(column, op, tuple(_operand(column, item) for item in values))
+
+
+def _operand(column: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str) or as_number(value) is not None:
+        return str(value)
+    raise wrong(f"the filter of column '{column}' holds a value that is not text or a number")
+
+
+Filters = Annotated[
+    tuple[Filter, ...], BeforeValidator(_filters), WithJsonSchema({"type": "object"})
+]
+Maturity = Annotated[str, OneOf(("complete", "all"))]
+Missing = Annotated[str, OneOf(("zero", "drop"))]
+Desired = Annotated[str, OneOf(("increase", "decrease"))]
+
+
+def _metric_type(value: Any) -> Any:
+    if isinstance(value, str) and value in words.LATER_METRIC_TYPES:
+        raise wrong("metric type {value} is not available yet")
+    return value
+
+
+def _part(value: Any) -> Any:
+    return {"metric": value} if isinstance(value, str) else value
+
+
+class Units(Part):
+    """What assignments and facts have in common."""
+
+    units: dict[Name, Name] = Field(min_length=1)
+    complete_through: Date | None = None
+    sparse: Flag = False
+
+
+class Assignment(Units):
+    """A table of exposures: who saw which variant, and when."""
+
+    variant: Name
+    key: Name | None = None
+    timestamp: Name | None = None
+    trigger: Name | None = None
+    received: Name | None = None
+    clusters: dict[Name, Name] = {}
+    segments: tuple[Name, ...] = ()
+    exclude: Name | None = None
+
+
+class Fact(Units):
+    """A table of events, or of one row per unit when it has no timestamp."""
+
+    timestamp: Name | None = None
+
+
+class Measure(Part):
+    """How a unit's events become one number."""
+
+    value: Name | None = None
+    filter: Filters = ()
+
+    def needs_value(self, kind: str | None) -> bool:
+        return kind in ("sum", "mean", "count_distinct") and self.value is None
+
+
+class RatioPart(Measure):
+    """A numerator or denominator: a measure in place, or the name of another metric."""
+
+    metric: Name | None = None
+    type: Annotated[str, OneOf(words.PART_TYPES)] | None = None
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if (self.metric is None) == (self.type is None):
+            raise wrong("must be the name of a metric, or a mapping with `type`")
+        if self.metric is not None and (self.value is not None or self.filter):
+            raise wrong("a part that names a metric takes no `value` and no `filter`")
+        if self.needs_value(self.type):
+            raise wrong(f"type '{self.type}' needs `value`, a column")
+        return self
+
+
+Ratio = Annotated[RatioPart, BeforeValidator(_part)]
+
+
+class Metric(Measure):
+    """One metric; a name unique in the project, declared under the fact it reads."""
+
+    type: Annotated[str, OneOf(words.METRIC_TYPES), BeforeValidator(_metric_type)]
+    numerator: Ratio | None = None
+    denominator: Ratio | None = None
+    window_days: WindowDays | None = None
+    delay_days: Days | None = None
+    pre_days: Days | None = None
+    maturity: Maturity = "complete"
+    winsorize: Quantile | None = None
+    missing: Missing | None = None
+    desired: Desired | None = None
+    unit_label: Prose | None = None
+
+    @model_validator(mode="after")
+    def _shape(self) -> Self:
+        is_ratio = self.type == "ratio"
+        if is_ratio and (self.numerator is None or self.denominator is None):
+            raise wrong("type 'ratio' needs `numerator` and `denominator`")
+        if is_ratio and (self.value is not None or self.filter):
+            raise wrong("type 'ratio' takes `value` and `filter` inside its parts")
+        if not is_ratio and (self.numerator is not None or self.denominator is not None):
+            raise wrong(f"type '{self.type}' takes no `numerator` and no `denominator`")
+        if self.needs_value(self.type):
+            raise wrong(f"type '{self.type}' needs `value`, a column")
+        return self

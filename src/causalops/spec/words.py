@@ -1,0 +1,84 @@
+"""The closed word lists of the grammar, and the words that are reserved for later."""
+
+from __future__ import annotations
+
+DESIGNS = ("aa_test", "ab_test")
+LATER_DESIGNS = frozenset(
+    "encouragement cluster_rct its did matched_did rdd iv heckman synthetic_control "
+    "switchback geo_test holdout observational panel_fe factorial mediation transport bandit "
+    "discovery fairness counterfactual".split()
+)
+LATER_EXPERIMENT_KEYS = frozenset(
+    "cluster weights sequential decision effects_by decided anchor".split()
+)
+LATER_ASSIGNMENT_KEYS = frozenset("hash salt layer traffic where".split())
+LATER_METRIC_TYPES = frozenset({"quantile"})
+DESIGN_OF_KEY = {
+    "received": "encouragement",
+    "dataset": "its, did, rdd, iv and heckman",
+    "time": "its and did",
+    "intervention": "its",
+    "seasonality": "its",
+    "treated_from": "did",
+    "treated": "did",
+    "post": "did",
+    "comparison": "did",
+    "anticipation": "did",
+    "donors": "synthetic_control",
+    "match_on": "matched_did",
+    "exact": "matched_did",
+    "score": "rdd",
+    "cutoff": "rdd",
+    "treated_side": "rdd",
+    "treatment": "iv and heckman",
+    "instruments": "iv",
+    "selected": "heckman",
+    "exclusion": "heckman",
+}
+
+STATUSES = ("draft", "running", "stopped", "archived")
+COMPUTED_STATUSES = ("running", "stopped")
+ROLES = ("primary", "secondary", "guardrail", "placebo")
+METHODS = ("cuped", "unadjusted", "lin")
+CHECKS = (
+    "srm",
+    "crossover",
+    "unplanned_variants",
+    "trigger_balance",
+    "balance",
+    "missing_by_arm",
+    "immature_by_arm",
+    "dominance",
+    "skewness",
+    "protocol_change",
+    "late_rows",
+    "future_rows",
+    "resplit",
+)
+LISTED_ROBUSTNESS = ("unadjusted", "no_winsor", "first_variant", "lin")
+MEASURE_TYPES = ("proportion", "count", "count_distinct", "sum", "mean", "retention")
+PART_TYPES = ("proportion", "count", "count_distinct", "sum", "retention")
+METRIC_TYPES = (*MEASURE_TYPES, "ratio")
+FILTER_OPERATORS = ("eq", "ne", "gt", "gte", "lt", "lte", "in")
+METRIC_SET_OPTIONS = (
+    "window_days",
+    "delay_days",
+    "pre_days",
+    "maturity",
+    "winsorize",
+    "missing",
+    "margin",
+)
+SET_KEYS = (
+    "alpha",
+    "method",
+    "covariates",
+    "window_days",
+    "delay_days",
+    "maturity",
+    "winsorize",
+    "missing",
+    "pre_days",
+)
+MAX_VARIANTS = 50
+MAX_METRICS = 200
