@@ -1,8 +1,13 @@
 {# The local day of this run: rows of this day and later are not complete yet. #}
 {% macro run_day() -%}
-    {%- set zone = modules.pytz.timezone(var('timezone')) -%}
-    {%- set today = run_started_at.astimezone(zone).date() -%}
-    cast('{{ today.isoformat() }}' as date)
+    {%- set zone = var('timezone') -%}
+    {%- if zone not in modules.pytz.all_timezones_set -%}
+        {%- if execute -%}
+            {{ exceptions.raise_compiler_error("vars.causalops.timezone: '" ~ zone ~ "' is not a time zone name such as Asia/Seoul or UTC") }}
+        {%- endif -%}
+        {%- set zone = 'UTC' -%}
+    {%- endif -%}
+    cast('{{ run_started_at.astimezone(modules.pytz.timezone(zone)).date().isoformat() }}' as date)
 {%- endmacro %}
 
 {# A run for a past day (`causalops_as_of`) recomputes closed experiments too. #}
@@ -10,13 +15,17 @@
     {{ 'true' if var('causalops_as_of', none) is none else 'false' }}
 {%- endmacro %}
 
-{# The last day this run may look at: yesterday, or `causalops_as_of`. #}
+{# The last day this run may look at: yesterday, or `causalops_as_of` when that is earlier. #}
 {% macro last_visible_day() -%}
+    {%- set yesterday = 'cast(' ~ dbt.dateadd('day', -1, causalops.run_day()) ~ ' as date)' -%}
     {%- set as_of = var('causalops_as_of', none) -%}
     {%- if as_of is none -%}
-        cast({{ dbt.dateadd('day', -1, causalops.run_day()) }} as date)
+        {{ yesterday }}
     {%- else -%}
-        cast({{ causalops.text_literal(as_of) }} as date)
+        {%- if execute and not modules.re.match('^[0-9]{4}-[0-9]{2}-[0-9]{2}$', as_of | string) -%}
+            {{ exceptions.raise_compiler_error("causalops_as_of: '" ~ as_of ~ "' is not a date such as 2025-03-31") }}
+        {%- endif -%}
+        least(cast({{ causalops.text_literal(as_of) }} as date), {{ yesterday }})
     {%- endif -%}
 {%- endmacro %}
 

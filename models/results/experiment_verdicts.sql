@@ -30,7 +30,7 @@ signals as (
                 headlines.verdict = 'not_worse'
                 or (headlines.verdict = 'no_difference_found' and not headlines.has_margin)
             ) then 'good'
-            else 'open'
+            else 'unclear'
         end as signal
     from headlines
     inner join versions
@@ -42,7 +42,7 @@ arms as (
     select
         experiment_id,
         variant,
-        {% for signal in ['early', 'worse', 'open'] -%}
+        {% for signal in ['early', 'worse', 'unclear'] -%}
         {{ dbt.listagg("case when signal = '" ~ signal ~ "' then metric end", "', '", 'order by metric') }} as {{ signal }}
         {{- ',' if not loop.last }}
         {% endfor %}
@@ -58,13 +58,13 @@ judged as (
         case
             when early is not null then 1
             when worse is not null then 4
-            when open is not null then 3
+            when unclear is not null then 3
             else 2
         end as verdict_order,
         variant || case
             when early is not null then ': too early for ' || early || '.'
             when worse is not null then ': worse on ' || worse || '.'
-            when open is not null then ': no clear result on ' || open || '.'
+            when unclear is not null then ': no clear result on ' || unclear || '.'
             else ': every primary metric is better and no guardrail is worse.'
         end as reason
     from arms

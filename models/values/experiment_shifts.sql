@@ -1,6 +1,6 @@
 -- grain: experiment_id, analysis, metric, part. a constant near the pooled mean of each part. Moments
 -- are sums of (value - shift): additive over cells and days, and exact at any offset.
-{%- set registry = ref('causalops', 'registry') %}
+{%- set blocks = causalops.registry_rows(ref('causalops', 'registry'), 'block') %}
 
 with
 
@@ -23,7 +23,23 @@ populations as (
     group by experiment_id
 ),
 
-sums as (
+{%- for block in blocks %}
+
+block_{{ block.block_id }} as (
+    select
+        experiment_id,
+        analysis,
+        metric
+        {%- for part in block.payload.parts %},
+        count({{ part.name }}) as n_{{ part.name }},
+        avg({{ part.name }}) as mean_{{ part.name }}
+        {%- endfor %}
+    from ({{ causalops.block_units(block) }}) as units
+    group by experiment_id, analysis, metric
+),
+{%- endfor %}
+
+means as (
     select
         cast(null as {{ dbt.type_string() }}) as experiment_id,
         cast(null as {{ dbt.type_string() }}) as analysis,
@@ -33,26 +49,27 @@ sums as (
         cast(null as {{ dbt.type_bigint() }}) as n_rows,
         cast(null as {{ causalops.type_double() }}) as mean_value
     where 1 = 0
-    {%- for block in causalops.registry_rows(registry, 'block') %}
+    {%- for block in blocks %}
     {%- for part in block.payload.parts %}
     union all
-    select experiment_id, analysis, metric, '{{ part.name }}', {{ 'true' if part.missing == 'zero' else 'false' }}, count({{ part.name }}), avg({{ part.name }})
-    from ({{ causalops.block_units(block) }}) as block_units
-    group by experiment_id, analysis, metric
+    select
+        experiment_id, analysis, metric, '{{ part.name }}', {{ 'true' if part.missing == 'zero' else 'false' }},
+        n_{{ part.name }}, mean_{{ part.name }}
+    from block_{{ block.block_id }}
     {%- endfor %}
     {%- endfor %}
 )
 
 select
-    sums.experiment_id,
-    sums.analysis,
-    sums.metric,
-    sums.part,
+    means.experiment_id,
+    means.analysis,
+    means.metric,
+    means.part,
     coalesce(
-        sums.mean_value
-        * case when sums.is_zero_filled then least(sums.n_rows * 1.0 / nullif(populations.n_units, 0), 1.0) else 1.0 end,
+        means.mean_value
+        * case when means.is_zero_filled then least(means.n_rows * 1.0 / nullif(populations.n_units, 0), 1.0) else 1.0 end,
         0
     ) as shift
-from sums
+from means
 inner join populations
-    on populations.experiment_id = sums.experiment_id
+    on populations.experiment_id = means.experiment_id

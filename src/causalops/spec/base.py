@@ -1,4 +1,4 @@
-"""What every model of the grammar shares: frozen, no unknown keys, blank optional keys are absent."""
+"""What every model of the grammar shares: frozen, no unknown keys, blank keys are absent."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def read_catalogue(
     `lists` holds the three lists of the settings, `columns` maps a model to its columns and types.
     """
     inputs = {
-        name: read_input(name, document, lists, columns.get(name, {}))
+        name: _guarded_input(name, document, lists, columns.get(name, {}))
         for name, document in sorted(documents.items())
     }
     owners: dict[str, str] = {}
@@ -75,6 +75,17 @@ def read_catalogue(
         if len(twins) > 1:
             _mark_twins(inputs, twins)
     return Catalogue(inputs, owners)
+
+
+def _guarded_input(
+    name: str, document: Document, lists: Mapping[str, tuple[str, ...]], columns: Columns
+) -> Input:
+    try:
+        return read_input(name, document, lists, columns)
+    except Exception as error:
+        text = f"an unexpected error stopped the check: {type(error).__name__}: {error}"
+        problem = Problem(document.file, text)
+        return Input(name, document.file, (), columns, problems={(): (problem,)})
 
 
 def read_input(
@@ -162,9 +173,7 @@ def _columns_named(item: Input) -> Iterable[tuple[KeyPath, str]]:
                 yield (*path, "filter", condition.column), condition.column
 
 
-def _column_problems(
-    item: Input, document: Document, path: KeyPath, column: str
-) -> list[Problem]:
+def _column_problems(item: Input, document: Document, path: KeyPath, column: str) -> list[Problem]:
     if not item.columns or column in item.columns:
         return []
     what = f"column of '{item.name}',"

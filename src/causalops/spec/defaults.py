@@ -15,6 +15,8 @@ def deep_merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
     for layer in layers:
         for key, value in layer.items():
             old = result.get(key)
-            both = isinstance(old, Mapping) and isinstance(value, Mapping)
-            result[key] = deep_merge(old, value) if both and key not in WHOLE_KEYS else value
+            if key not in WHOLE_KEYS and isinstance(old, Mapping) and isinstance(value, Mapping):
+                result[key] = deep_merge(old, value)
+            else:
+                result[key] = value
     return result

@@ -14,9 +14,7 @@ def canonical_json(value: Any) -> str:
 
     Raises TypeError on anything that is not plain data and ValueError on NaN or infinity.
     """
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_plain
-    )
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_plain)
 
 
 def analysis_hash(resolved: Mapping[str, Any]) -> str:

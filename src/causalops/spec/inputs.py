@@ -19,6 +19,7 @@ from causalops.spec.scalars import (
     Quantile,
     WindowDays,
     as_number,
+    storable,
     wrong,
 )
 
@@ -44,7 +45,9 @@ def _filters(value: Any) -> tuple[Filter, ...]:
         if isinstance(condition, dict):
             found += [_operator(column, op, operand) for op, operand in condition.items()]
         else:
-            found.append(_operator(column, "in" if isinstance(condition, list) else "eq", condition))
+            found.append(
+                _operator(column, "in" if isinstance(condition, list) else "eq", condition)
+            )
     return tuple(found)
 
 
@@ -65,7 +68,7 @@ def _operand(column: str, value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str) or as_number(value) is not None:
-        return str(value)
+        return storable(str(value))
     raise wrong(f"the filter of column '{column}' holds a value that is not text or a number")
 
 
@@ -103,7 +106,7 @@ class Assignment(Units):
     timestamp: Name | None = None
     trigger: Name | None = None
     received: Name | None = None
-    clusters: dict[Name, Name] = {}
+    clusters: dict[Name, Name] = Field(default_factory=dict)
     segments: tuple[Name, ...] = ()
     exclude: Name | None = None
 

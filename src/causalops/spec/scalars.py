@@ -19,6 +19,7 @@ from pydantic_core import PydanticCustomError, core_schema
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,9}", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")
 _BOOLEANS = {"true": True, "false": False}
 QUOTE_IT = "is read by YAML as something other than text: quote it"
 
@@ -87,7 +88,14 @@ def _name(value: Any) -> str:
         raise wrong("must not be empty")
     if len(value) > 200:
         raise wrong("{value} is longer than 200 characters")
-    return value
+    return storable(value)
+
+
+def storable(text: str) -> str:
+    """`text`, unless no database can hold it."""
+    if _NOT_STORABLE.search(text):
+        raise wrong("{value} holds a character that cannot be stored", value=text)
+    return text
 
 
 def _prose(value: Any) -> str:
@@ -95,7 +103,7 @@ def _prose(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str | int | float):
-        return str(value)
+        return storable(str(value))
     raise wrong("must be text")
 
 

@@ -8,7 +8,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, ValidationInfo, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+)
 
 from causalops.spec import words
 from causalops.spec.base import Part, is_blank
@@ -26,6 +33,7 @@ from causalops.spec.scalars import (
     Quantile,
     WindowDays,
     shown,
+    storable,
     wrong,
 )
 
@@ -38,16 +46,10 @@ class Names:
     assignments: tuple[str, ...] = ()
 
 
-def _known(value: str, info: ValidationInfo, kind: str) -> str:
-    if isinstance(info.context, Names):
-        allowed = getattr(info.context, kind + "s")
-        if value not in allowed:
-            raise wrong(f"unknown {kind} {{value}}", allowed=allowed)
-    return value
-
-
 def _known_metric(value: str, info: ValidationInfo) -> str:
-    return _known(value, info, "metric")
+    if isinstance(info.context, Names) and value not in info.context.metrics:
+        raise wrong("unknown metric {value}", allowed=info.context.metrics)
+    return value
 
 
 def _known_assignment(value: str, info: ValidationInfo) -> str:
@@ -59,12 +61,6 @@ def _known_assignment(value: str, info: ValidationInfo) -> str:
 Method = Annotated[str, OneOf(words.METHODS)]
 MetricName = Annotated[Name, AfterValidator(_known_metric)]
 AssignmentModel = Annotated[Name, AfterValidator(_known_assignment)]
-
-
-def _design(value: Any) -> Any:
-    if isinstance(value, str) and value in words.LATER_DESIGNS:
-        raise wrong("design {value} is not available yet", allowed=words.DESIGNS)
-    return value
 
 
 class AssignmentRef(Part):
@@ -188,7 +184,7 @@ class Robustness(Part):
     name: Name
     set: Annotated[
         dict[str, Any], BeforeValidator(_overrides), WithJsonSchema({"type": "object"})
-    ] = {}
+    ] = Field(default_factory=dict)
 
 
 RobustnessItem = Annotated[
@@ -232,8 +228,10 @@ def _variants(value: Any) -> Any:
     for name in names:
         if not isinstance(name, str):
             raise wrong(f"variant {{value}} {QUOTE_IT}", value=str(name))
-        if not name.strip():
+        if not storable(name).strip():
             raise wrong("a variant must not be empty")
+        if len(name) > 200:
+            raise wrong("variant {value} is longer than 200 characters", value=name)
     if not 2 <= len(names) <= words.MAX_VARIANTS:
         raise wrong(f"must name 2 to {words.MAX_VARIANTS} variants, not {len(names)}")
     twin = alike(names)

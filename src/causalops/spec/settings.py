@@ -6,7 +6,7 @@ import zoneinfo
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from causalops.spec.base import Part
 from causalops.spec.problems import Problem, unknown
@@ -51,7 +51,7 @@ class Settings(Part):
     max_segments: Count = 6
     max_segment_values: Count = 30
     max_slots: Count = 16
-    protocols: Annotated[dict[str, Any], BeforeValidator(_mapping)] = {}
+    protocols: Annotated[dict[str, Any], BeforeValidator(_mapping)] = Field(default_factory=dict)
     assignment_models: Names = ()
     fact_models: Names = ()
     dataset_models: Names = ()

@@ -107,10 +107,8 @@ _MAKERS: dict[str, Callable[[type[Part], KeyPath, Any], _Said]] = {
 def _existing(data: Any, loc: KeyPath) -> KeyPath:
     """The part of `loc` that the user really wrote (shorthands are expanded before checking)."""
     for length, part in enumerate(loc):
-        if isinstance(data, dict) and part in data:
-            data = data[part]
-        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
-            data = data[part]
-        else:
+        is_item = isinstance(data, list) and isinstance(part, int) and part < len(data)
+        if not (is_item or (isinstance(data, dict) and part in data)):
             return loc[:length]
+        data = data[part]
     return loc

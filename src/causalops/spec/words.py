@@ -4,14 +4,50 @@ from __future__ import annotations
 
 DESIGNS = ("aa_test", "ab_test")
 LATER_DESIGNS = frozenset(
-    "encouragement cluster_rct its did matched_did rdd iv heckman synthetic_control "
-    "switchback geo_test holdout observational panel_fe factorial mediation transport bandit "
-    "discovery fairness counterfactual".split()
+    {
+        "encouragement",
+        "cluster_rct",
+        "its",
+        "did",
+        "matched_did",
+        "rdd",
+        "iv",
+        "heckman",
+        "synthetic_control",
+        "switchback",
+        "geo_test",
+        "holdout",
+        "observational",
+        "panel_fe",
+        "factorial",
+        "mediation",
+        "transport",
+        "bandit",
+        "discovery",
+        "fairness",
+        "counterfactual",
+    }
 )
 LATER_EXPERIMENT_KEYS = frozenset(
-    "cluster weights sequential decision effects_by decided anchor".split()
+    {
+        "cluster",
+        "weights",
+        "sequential",
+        "decision",
+        "effects_by",
+        "decided",
+        "anchor",
+    }
 )
-LATER_ASSIGNMENT_KEYS = frozenset("hash salt layer traffic where".split())
+LATER_ASSIGNMENT_KEYS = frozenset(
+    {
+        "hash",
+        "salt",
+        "layer",
+        "traffic",
+        "where",
+    }
+)
 LATER_METRIC_TYPES = frozenset({"quantile"})
 DESIGN_OF_KEY = {
     "received": "encouragement",

@@ -38,11 +38,16 @@ class Document:
                 return self.lines[path[:length]]
         return None
 
-    def at(self, *path: str) -> Document:
-        """The document below `path` (mapping keys), with lines relative to it."""
+    def at(self, *path: str | int) -> Document:
+        """The document below `path`, with lines relative to it; None where nothing is there."""
         data = self.data
         for key in path:
-            data = data.get(key) if isinstance(data, dict) else None
+            if isinstance(data, dict):
+                data = data.get(key)
+            elif isinstance(data, list) and isinstance(key, int) and key < len(data):
+                data = data[key]
+            else:
+                data = None
         size = len(path)
         lines = {key[size:]: line for key, line in self.lines.items() if key[:size] == path}
         return Document(self.file, data, lines)
@@ -156,7 +161,7 @@ class _Reader:
     def _scalar(self, node: yaml.Node) -> Any:
         if self.typed and node.tag in _TYPED_TAGS:
             try:
-                return self._scalars.construct_object(node)  # type: ignore[no-untyped-call]
+                return self._scalars.construct_object(node)
             except ValueError:
                 return node.value
         return node.value

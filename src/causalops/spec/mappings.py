@@ -1,0 +1,116 @@
+"""Registry rows that shape queries: columns of inputs, slots of facts, parts of blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from causalops.spec.catalogue import Columns
+from causalops.spec.hashes import canonical_json
+from causalops.spec.inputs import Assignment
+from causalops.spec.parts import Measure
+from causalops.spec.plan import Plan
+from causalops.spec.project import Project
+from causalops.spec.slots import PlacedPart, Placement, SlotBook
+
+Row = dict[str, Any]
+_FLAG_TYPES = ("BOOL", "TINYINT", "SMALLINT", "INT", "BIGINT", "HUGEINT", "UINT", "UTINY", "NUMBER")
+
+
+@dataclass
+class BlockBook:
+    """Blocks seen so far, numbered from 1; equal blocks of many metrics share one number."""
+
+    numbers: dict[str, int] = field(default_factory=dict)
+
+    def number(self, parts: Sequence[PlacedPart]) -> int:
+        """The number of the block made of `parts`."""
+        facts = list(dict.fromkeys(placed.part.measure.fact for placed in parts))
+        text = canonical_json({"facts": facts, "parts": [_part(placed) for placed in parts]})
+        return self.numbers.setdefault(text, len(self.numbers) + 1)
+
+
+def _part(placed: PlacedPart) -> dict[str, Any]:
+    part = placed.part
+    return {
+        "name": part.name,
+        "fact": part.measure.fact,
+        "slot": placed.slot,
+        "den_slot": placed.den_slot,
+        "phase": part.phase,
+        "missing": part.missing,
+        "capped": part.capped,
+    }
+
+
+def compile_rows(
+    computed: Iterable[tuple[Plan, Placement]], project: Project, slots: SlotBook, blocks: BlockBook
+) -> Iterator[Row]:
+    """One row per (assignment model, unit), per (fact model, unit) and per block in use."""
+    exposures: dict[tuple[str, str], Assignment] = {}
+    used: dict[tuple[str, str], dict[int, Measure]] = {}
+    for plan, placement in computed:
+        exposures[plan.assignment_model, plan.unit] = plan.assignment
+        for (fact, slot), (measure, _) in placement.windows.items():
+            used.setdefault((fact, plan.unit), {})[slot] = measure
+    for (model, unit), assignment in sorted(exposures.items(), key=lambda item: item[0]):
+        columns = project.catalogue.inputs[model].columns
+        yield {
+            "row_kind": "assignment", "input_model": model, "name": unit,
+            "unit_column": assignment.units[unit], "has_time": assignment.timestamp is not None,
+            "payload": canonical_json(_assignment(assignment, columns)),
+        }  # fmt: skip
+    for (model, unit), measures in sorted(used.items(), key=lambda item: item[0]):
+        item = project.catalogue.inputs[model]
+        if item.fact is not None:
+            stamp = _stamp(item.fact.timestamp, item.columns)
+            found = [_slot(slot, measures[slot], item.columns) for slot in sorted(measures)]
+            yield {
+                "row_kind": "fact", "input_model": model, "name": unit,
+                "unit_column": item.fact.units[unit], "has_time": stamp is not None,
+                "payload": canonical_json({"timestamp": stamp, "slots": found}),
+            }  # fmt: skip
+    for text, number in blocks.numbers.items():
+        yield {"row_kind": "block", "block_id": number, "payload": text}
+
+
+def _assignment(assignment: Assignment, columns: Columns) -> dict[str, Any]:
+    trigger = _stamp(assignment.trigger, columns)
+    if trigger and _type(assignment.trigger, columns).startswith(_FLAG_TYPES):
+        trigger["kind"] = "boolean"
+    return {
+        "key": assignment.key,
+        "variant": assignment.variant,
+        "timestamp": _stamp(assignment.timestamp, columns),
+        "trigger": trigger,
+        "received": assignment.received,
+        "cluster": None,
+        "exclude": assignment.exclude,
+        "segments": assignment.segments,
+    }
+
+
+def _stamp(column: str | None, columns: Columns) -> dict[str, str] | None:
+    return None if column is None else {"column": column, "kind": time_kind(_type(column, columns))}
+
+
+def _type(column: str | None, columns: Columns) -> str:
+    return columns.get(column or "", "TIMESTAMP").upper()
+
+
+def time_kind(type_name: str) -> str:
+    """date, timestamptz, timestamp or text, from the type a database gives a column."""
+    if type_name == "DATE":
+        return "date"
+    if "WITH TIME ZONE" in type_name or type_name.startswith(("TIMESTAMPTZ", "TIMESTAMP_TZ")):
+        return "timestamptz"
+    return "timestamp" if type_name.startswith(("TIMESTAMP", "DATETIME")) else "text"
+
+
+def _slot(slot: int, measure: Measure, columns: Columns) -> dict[str, Any]:
+    filters = [
+        {"column": f.column, "op": f.op, "values": f.values, "type": columns.get(f.column)}
+        for f in measure.filters
+    ]
+    return {"slot": slot, "agg": measure.agg, "value": measure.value, "filters": filters}
