@@ -13,11 +13,16 @@
     group by {{ keys | join(', ') }}
 {%- endmacro %}
 
-{# n, means, the centred cross-product and the third central moment from shifted sums. #}
+{# n, means, the centred cross-product and the third central moment from shifted sums. What is smaller
+   than the rounding of its own terms is zero: an arm of equal values has variance 0, not 1e-16. #}
 {% macro centred_pair() -%}
     n,
-    shift_a + sum_a / n as mean_a,
-    shift_b + sum_b / n as mean_b,
-    sum_ab - sum_a * sum_b / n as c_ab,
+    {{ causalops.zero_below('shift_a + sum_a / n', '1e-14 * abs(shift_a)') }} as mean_a,
+    {{ causalops.zero_below('shift_b + sum_b / n', '1e-14 * abs(shift_b)') }} as mean_b,
+    {{ causalops.zero_below('sum_ab - sum_a * sum_b / n', '1e-13 * abs(sum_a * sum_b / n)') }} as c_ab,
     sum_aaa - 3 * sum_a / n * sum_ab + 2 * sum_a * sum_a / n * sum_a / n as m3
+{%- endmacro %}
+
+{% macro zero_below(value, threshold) -%}
+    case when abs({{ value }}) <= {{ threshold }} then 0.0 else {{ value }} end
 {%- endmacro %}

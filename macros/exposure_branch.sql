@@ -73,7 +73,7 @@
 {% macro is_true(column) -%}
     coalesce(
         lower(cast({{ column }} as {{ dbt.type_string() }})) in ('true', 't', 'yes', 'y')
-        or {{ dbt.safe_cast('cast(' ~ column ~ ' as ' ~ dbt.type_string() ~ ')', causalops.type_double()) }} <> 0,
+        or {{ causalops.safe_cast('cast(' ~ column ~ ' as ' ~ dbt.type_string() ~ ')', causalops.type_double()) }} <> 0,
         false
     )
 {%- endmacro %}

@@ -7,7 +7,7 @@
         {%- set values = [] -%}
         {%- for value in filter['values'] -%}
             {%- set literal = causalops.text_literal(value) -%}
-            {%- do values.append(dbt.safe_cast(literal, filter.type) if filter.type else literal) -%}
+            {%- do values.append(causalops.safe_cast(literal, filter.type) if filter.type else literal) -%}
         {%- endfor -%}
         source.{{ adapter.quote(filter.column) }} {{ operators[filter.op] }}
         {%- if filter.op == 'in' %} ({{ values | join(', ') }}){% else %} {{ values[0] }}{% endif -%}

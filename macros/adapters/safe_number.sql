@@ -5,7 +5,7 @@
 {%- endmacro %}
 
 {% macro default__safe_number(column) -%}
-    {%- set number = dbt.safe_cast(column, causalops.type_double()) -%}
+    {%- set number = causalops.safe_cast(column, causalops.type_double()) -%}
     case when abs({{ number }}) <= 1e75 then {{ number }} end
 {%- endmacro %}
 

@@ -6,7 +6,7 @@
 
 {% macro default__to_utc(column, kind) -%}
     {%- if kind == 'timestamptz' -%}({{ column }} at time zone 'UTC')
-    {%- else -%}{{ dbt.safe_cast(column, dbt.type_timestamp()) }}{%- endif -%}
+    {%- else -%}{{ causalops.safe_cast(column, dbt.type_timestamp()) }}{%- endif -%}
 {%- endmacro %}
 
 {# A text stamp may carry its own offset; without one it is read as UTC, whatever the session's zone. #}

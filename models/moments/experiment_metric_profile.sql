@@ -69,7 +69,7 @@ summed as (
         sum(n_pre) as n_pre,
         min(case when n_zero > 0 and lowest is null then 0 when n_zero > 0 and lowest > 0 then 0 else lowest end) as y_min,
         max(case when n_zero > 0 and highest is null then 0 when n_zero > 0 and highest < 0 then 0 else highest end) as y_max,
-        sum(sum_a + n * shift_a) as y_sum
+        case when sum(n_zero) = sum(n) then 0.0 else sum(sum_a + n * shift_a) end as y_sum
     from outcome_populations
     group by experiment_id, analysis, metric, population, variant
 )
