@@ -39,7 +39,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class Window:
-    """Days from the exposure day; `day_to` None is open, `pre_days` None reads nothing before it."""
+    """Days from the exposure day; `day_to` None is open, `pre_days` None is no pre-period."""
 
     day_from: int
     day_to: int | None

@@ -32,7 +32,7 @@ class PlannedMetric:
     desired: str | None
     unit_label: str | None
     options: Options
-    alpha: float
+    alpha: float | None
     method: str
     is_default_method: bool
     covariates: tuple[str, ...]
@@ -182,8 +182,9 @@ def _planned(
     adjusted = method != "unadjusted"
     parts = reader.outcome(use.metric, options, adjusted)
     covariates = ["pre"] if any(part.name == "x1" for part in parts) else []
-    for name in set_here.get("covariates", spec.covariates) or () if adjusted else ():
-        if name != use.metric:
+    declared: tuple[str, ...] = set_here.get("covariates", spec.covariates) or ()
+    for name in declared:
+        if adjusted and name != use.metric:
             covariates.append(name)
             parts += reader.covariate(name, len(covariates), set_here.get("pre_days"))
     return PlannedMetric(

@@ -11,8 +11,8 @@ from causalops.spec.experiment import CONTROL
 from causalops.spec.hashes import canonical_json
 from causalops.spec.mappings import BlockBook, compile_rows
 from causalops.spec.plan import MAIN, Plan, PlannedMetric, resolved
-from causalops.spec.project import Checked, Project, check_project
 from causalops.spec.problems import Problem
+from causalops.spec.project import Checked, Project, check_project
 from causalops.spec.settings import Settings
 from causalops.spec.slots import Placement, SlotBook, SlotsFullError
 from causalops.spec.sources import project_source

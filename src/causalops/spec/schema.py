@@ -23,13 +23,10 @@ from causalops.spec.inputs import Maturity, Missing
 from causalops.spec.scalars import (
     QUOTE_IT,
     Alpha,
-    Count,
-    Date,
     Days,
     Name,
     OneOf,
     Positive,
-    Prose,
     Quantile,
     WindowDays,
     shown,

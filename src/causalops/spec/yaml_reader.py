@@ -13,12 +13,17 @@ from causalops.spec.problems import KeyPath, Problem
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 50
 MAX_NODES = 200_000
+MAX_PROBLEMS = 50
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NOT_PRINTABLE = re.compile(
     "[^\x09\x0a\x0d\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 )
 _STANDARD_TAG = "tag:yaml.org,2002:"
+_PLAIN_TAGS = frozenset(
+    _STANDARD_TAG + name
+    for name in "str int float bool null timestamp merge value seq map".split()  # noqa: SIM905
+)
 _TYPED_TAGS = frozenset(_STANDARD_TAG + name for name in ("bool", "int", "float", "null"))
 
 
@@ -70,26 +75,31 @@ def read_yaml(
         line = first_line + text.count("\n", 0, bad.start())
         problem = Problem(file, "character {value} is not allowed", line, value=bad.group())
         return Document(file, None, problems=(problem,))
-    too_deep = _depth_problem(text, file, first_line)
-    if too_deep:
-        return Document(file, None, problems=(too_deep,))
     try:
+        too_deep = _depth_problem(text, file, first_line)
+        if too_deep:
+            return Document(file, None, problems=(too_deep,))
         node = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
         return Document(file, None, problems=(_syntax_problem(error, file, first_line),))
     reader = _Reader(file, first_line, typed)
     data = None if node is None else reader.convert(node, ())
-    return Document(file, data, reader.lines, tuple(reader.problems))
+    return Document(file, data, reader.lines, tuple(reader.problems[:MAX_PROBLEMS]))
 
 
 def _depth_problem(text: str, file: str, first_line: int) -> Problem | None:
-    """A problem when brackets nest deeper than the parser should be asked to follow."""
+    """A problem when the text nests deeper than a recursive parser should be asked to follow.
+
+    Raises YAMLError on broken syntax. Events come one by one, whatever the depth.
+    """
     depth = 0
-    for bracket in re.finditer(r"[\[\]{}]", text):
-        depth = depth + 1 if bracket.group() in "[{" else max(depth - 1, 0)
-        if depth > 10 * MAX_DEPTH:
-            line = first_line + text.count("\n", 0, bracket.start())
-            return Problem(file, "brackets are nested too deeply", line)
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            return Problem(file, "the structure is too deep", first_line + event.start_mark.line)
     return None
 
 
@@ -109,20 +119,23 @@ class _Reader:
         self.problems: list[Problem] = []
         self._seen: set[int] = set()
         self._count = 0
+        self._stopped = False
         self._scalars = yaml.constructor.SafeConstructor()
 
     def convert(self, node: yaml.Node, path: KeyPath) -> Any:
         self.lines.setdefault(path, self._line(node))
         self._count += 1
-        if len(path) > MAX_DEPTH or self._count > MAX_NODES:
-            if self._count <= MAX_NODES + 1:
-                self._problem("the structure is too deep or too large", node, path)
+        if len(path) > 2 * MAX_DEPTH or self._count > MAX_NODES:
+            if not self._stopped:
+                self._problem("the structure is too deep or too large", node, path[:10])
+            self._stopped = True
             return None
         if id(node) in self._seen and not self.typed:
-            self._problem("anchors and aliases are not allowed here", node, path)
+            text = "anchors and aliases are not allowed here"
+            self.problems.append(Problem(self.file, text, self.lines[path], path))
             return None
         self._seen.add(id(node))
-        if not node.tag.startswith(_STANDARD_TAG):
+        if node.tag not in _PLAIN_TAGS:
             self._problem("tag {value} is not allowed", node, path, node.tag)
             return None
         if isinstance(node, yaml.MappingNode):

@@ -1,0 +1,99 @@
+"""Families, adjusted p-values and verdicts of one experiment's rows.
+
+Headline rows of the main analysis carry verdicts. Primary metrics form one Holm family over
+metrics and arms, secondary ones a Benjamini-Hochberg family; guardrails must all hold, so they
+are not adjusted; placebo metrics are never counted; segments are one family per dimension.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from causalops.multiplicity import benjamini_hochberg, holm
+from causalops.results import Row
+
+
+def adjust(rows: Sequence[Row]) -> None:
+    """Fill p_adjusted and p_family in place on the rows that belong to a family."""
+    families: dict[str, list[Row]] = {}
+    for row in rows:
+        name = _family(row)
+        if name is not None:
+            row["p_family"] = name
+            families.setdefault(name, []).append(row)
+    for name, members in families.items():
+        p_values = [row["p_value"] for row in members]
+        if name == "primary":
+            p_values = holm(p_values)
+        elif name != "guardrail":
+            p_values = benjamini_hochberg(p_values)
+        for row, p_value in zip(members, p_values, strict=True):
+            row["p_adjusted"] = p_value
+
+
+def decide(rows: Sequence[Row], *, is_complete: bool, alphas: dict[str, float],
+           desired: dict[str, str | None]) -> None:  # fmt: skip
+    """Write the verdict of each headline comparison on its absolute and relative row, in place.
+
+    `alphas` and `desired` are by metric. The relative row repeats the absolute row's verdict, so
+    that the two never contradict each other.
+    """
+    margins = {_pair(row): row for row in rows if row["test"] == "non_inferiority"}
+    words: dict[tuple[str, str], str] = {}
+    for row in rows:
+        if row["is_headline"] and row["scale"] == "absolute":
+            metric = row["metric"]
+            words[_pair(row)] = verdict(
+                row, margins.get(_pair(row)), is_complete, alphas[metric], desired[metric]
+            )
+    for row in rows:
+        if row["is_headline"]:
+            row["verdict"] = words[_pair(row)]
+        elif row["test"] == "non_inferiority":
+            held = not_worse(row, alphas[row["metric"]])
+            row["verdict"] = _early(row, is_complete) or (
+                "not_worse" if held else "no_difference_found"
+            )
+
+
+def verdict(
+    row: Row, margin: Row | None, is_complete: bool, alpha: float, desired: str | None
+) -> str:
+    """The word for one comparison: better, worse, not_worse, different, no_difference_found,
+    too_early or not_evaluated."""
+    early = _early(row, is_complete)
+    if early is not None:
+        return early
+    if margin is not None and not_worse(margin, alpha):
+        return "not_worse"
+    p_value = row["p_value"] if row["p_adjusted"] is None else row["p_adjusted"]
+    if p_value > alpha:
+        return "no_difference_found"
+    if desired is None or row["design"] == "aa_test":
+        return "different"
+    return "better" if (row["estimate"] > 0) == (desired == "increase") else "worse"
+
+
+def not_worse(row: Row, alpha: float) -> bool:
+    """Whether a non-inferiority row rejects 'worse than the margin'."""
+    return row["p_value"] is not None and bool(row["p_value"] <= alpha)
+
+
+def _early(row: Row, is_complete: bool) -> str | None:
+    if not is_complete:
+        return "too_early"
+    return "not_evaluated" if row["p_value"] is None else None
+
+
+def _family(row: Row) -> str | None:
+    role = row["metric_role"]
+    if row["analysis"] != "main" or role == "placebo" or row["scale"] != "absolute":
+        is_margin = row["test"] == "non_inferiority" and row["analysis"] == "main"
+        return "guardrail" if is_margin else None
+    if row["segment_dim"] != "all":
+        return f"segment:{row['segment_dim']}"
+    return str(role) if row["is_headline"] else None
+
+
+def _pair(row: Row) -> tuple[str, str]:
+    return row["metric"], row["variant"]
