@@ -78,7 +78,8 @@ class Block:
         if not self.names or not other.names:
             return other if not self.names else self
         if self.names != other.names:
-            raise ValueError(f"cannot merge measures {self.names} with {other.names}")
+            names = tuple(sorted({*self.names, *other.names}, key=_part_order))
+            return self.expand(names).merge(other.expand(names))
         total = self.n + other.n
         share = np.divide(other.n, total, out=np.zeros_like(total), where=total > 0)
         shift = other.mean - self.mean
@@ -90,6 +91,16 @@ class Block:
             self.c + other.c + between,
             _merge_m3(self, other, float(shift[0, 0])),
         )
+
+    def expand(self, names: Sequence[str]) -> Block:
+        """The same units with these measures; one that nobody here has is present for none."""
+        if tuple(names) == self.names or not self.names:
+            return self
+        where = np.array([names.index(name) for name in self.names])
+        wide = [np.zeros((len(names), len(names))) for _ in range(3)]
+        for target, source in zip(wide, (self.n, self.mean, self.c), strict=True):
+            target[np.ix_(where, where)] = source
+        return Block(tuple(names), *wide, self.m3)
 
     def complete(self, centres: Mapping[str, float]) -> Moments:
         """Moments with a missing measure put at its centre; nobody is dropped.

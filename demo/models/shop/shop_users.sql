@@ -17,7 +17,7 @@ select
         else 'US'
     end as country,
     {{ uniform("'bot'", 'user_id') }} < 0.005 as is_bot,
-    0.05 + 0.55 * pow(taste, 8) as visits_per_day,
-    0.04 + 0.50 * pow(taste, 8) as orders_per_visit,
+    0.04 + 0.60 * pow(taste, 6) as visits_per_day,
+    0.02 + 0.55 * pow(taste, 6) as orders_per_visit,
     round(20000 * exp(1.2 * ({{ uniform("'basket'", 'user_id') }} - 0.5)), 0) as usual_amount
 from users

@@ -113,18 +113,17 @@ def _metric_faults(spec: Experiment) -> list[Fault]:
         return [(("metrics",), text, None)]
     seen: set[str] = set()
     found: list[Fault] = []
-    for role, use in uses:
+    for path, _, use in spec.metrics.by_role() if spec.metrics else ():
         if folded(use.name) in seen:
-            index = getattr(spec.metrics, role).index(use)
             text = "metric {value} is listed twice: give one of them a name of its own with `as`"
-            found.append((("metrics", role, index), text, use.name))
+            found.append((path, text, use.name))
         seen.add(folded(use.name))
     return found
 
 
 def _robustness_faults(spec: Experiment) -> list[Fault]:
     items = spec.robustness or ()
-    names = {use.name for _, use in spec.metrics.by_role()} if spec.metrics else set()
+    names = {use.name for _, _, use in spec.metrics.by_role()} if spec.metrics else set()
     found: list[Fault] = []
     for index, item in enumerate(items):
         path: KeyPath = ("robustness", index)

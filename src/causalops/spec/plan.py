@@ -123,8 +123,8 @@ def plan_experiment(
     """Plan the metrics of `spec` in every analysis; never raises for what users wrote."""
     found: list[PlannedMetric] = []
     faults: list[tuple[KeyPath, str, str | None]] = []
-    uses = list(_numbered(spec))
-    for path, role, position, use in uses:
+    uses = spec.metrics.by_role() if spec.metrics else []
+    for position, (path, role, use) in enumerate(uses, start=1):
         try:
             _check_windows(use, reader)
             found.append(_planned(spec, use, role, position, reader, _Analysis(MAIN, {}, ())))
@@ -132,7 +132,7 @@ def plan_experiment(
             faults.append((path, error.message, error.value))
     main = {metric.name: metric for metric in found}
     for analysis in _analyses(spec, found) if not faults else ():
-        for _, role, position, use in uses:
+        for position, (_, role, use) in enumerate(uses, start=1):
             if not _applies(analysis, main[use.name]):
                 continue
             try:
@@ -147,15 +147,6 @@ def plan_experiment(
         tuple(found), _robustness(spec, found), "",
     )  # fmt: skip
     return Planned(replace(plan, hash=analysis_hash(resolved(plan, settings))), ())
-
-
-def _numbered(spec: Experiment) -> Iterator[tuple[KeyPath, str, int, MetricUse]]:
-    uses = spec.metrics.by_role() if spec.metrics else []
-    counts: dict[str, int] = {}
-    for position, (role, use) in enumerate(uses, start=1):
-        index = counts.get(role, 0)
-        counts[role] = index + 1
-        yield ("metrics", role, index), role, position, use
 
 
 def _check_windows(use: MetricUse, reader: Reader) -> None:

@@ -20,6 +20,7 @@ from pydantic import (
 from causalops.spec import words
 from causalops.spec.base import Part, is_blank
 from causalops.spec.inputs import Maturity, Missing
+from causalops.spec.problems import KeyPath
 from causalops.spec.scalars import (
     QUOTE_IT,
     Alpha,
@@ -117,9 +118,13 @@ class MetricLists(Part):
     guardrail: Uses = ()
     placebo: Uses = ()
 
-    def by_role(self) -> list[tuple[str, MetricUse]]:
-        """Every use with its role, in the order of the roles."""
-        return [(role, use) for role in words.ROLES for use in getattr(self, role)]
+    def by_role(self) -> list[tuple[KeyPath, str, MetricUse]]:
+        """Every use with its key path and role, in the order of the roles."""
+        return [
+            (("metrics", role, index), role, use)
+            for role in words.ROLES
+            for index, use in enumerate(getattr(self, role))
+        ]
 
 
 def _robustness(value: Any) -> Any:

@@ -33,7 +33,11 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 
 def _names(value: Any) -> Any:
-    return [value] if isinstance(value, str) else list(value or ())
+    if value is None or isinstance(value, str):
+        return [value] if value else []
+    if not isinstance(value, list | tuple):
+        raise wrong("must be a list of names")
+    return value
 
 
 Names = Annotated[tuple[Name, ...], BeforeValidator(_names)]

@@ -80,7 +80,11 @@ def contrast(
     result = replace(result, effect=arms[0].mean - arms[1].mean)
     if min(arm.n for arm in arms) < 2:
         return replace(result, reason="too_few_units")
-    usable = [pair for pair in strata if min(pair[0].size, pair[1].size) >= 2]
+    names_all = merge_all((whole_v, whole_b)).names
+    whole = whole_v.expand(names_all), whole_b.expand(names_all)
+    usable = [
+        (v.expand(names_all), b.expand(names_all)) for v, b in strata if min(v.size, b.size) >= 2
+    ]
     if not usable:
         return replace(result, reason="stratum_without_arm")
     used = sum(v.size + b.size for v, b in usable)
@@ -88,7 +92,7 @@ def contrast(
     if result.dropped_share > 0:
         result = replace(result, note="stratum_without_arm")
     with np.errstate(all="ignore"):
-        return _estimate(result, usable, (whole_v, whole_b), ratio, method, names)
+        return _estimate(result, usable, whole, ratio, method, names)
 
 
 def _estimate(

@@ -1,0 +1,179 @@
+"""All rows of one experiment: estimates in every analysis, families, verdicts, checks, curves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from causalops.estimators.randomised import arm_checks, curves
+from causalops.estimators.randomised.contrasts import Strata
+from causalops.estimators.randomised.effects import (
+    Comparison,
+    diluted_rows,
+    effect_rows,
+    empty_rows,
+    plain_rows,
+)
+from causalops.estimators.randomised.inputs import (
+    Cells,
+    Experiment,
+    Metric,
+    Record,
+    count,
+    indexed,
+    strata_of,
+)
+from causalops.frames import records
+from causalops.moments import Block
+from causalops.reasons import REASONS
+from causalops.results import Row, check_row
+from causalops.verdicts import adjust, decide
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The small tables, indexed once for all experiments."""
+
+    cells: Cells
+    profile: dict[tuple[Any, ...], Record]
+    caps: dict[tuple[Any, ...], Record]
+    daily: Cells
+    totals: dict[str, dict[str, int]]
+
+    @staticmethod
+    def of(moments: Any, profile: Any, caps: Any, daily: Any, counts: Any) -> Tables:
+        """Index the frames of the warehouse."""
+        key = ("experiment_id", "analysis", "metric")
+        return Tables(
+            Cells(moments, *key, "population", "segment_dim", "segment_value"),
+            indexed(profile, *key, "population", "variant"),
+            indexed(caps, *key, "part"),
+            Cells(daily, "experiment_id", "metric", "day_kind", "day", "day_offset"),
+            _totals(counts),
+        )
+
+    def strata(
+        self, experiment: Experiment, variant: str, analysis: str, metric: str,
+        population: str = "exposed", dim: str = "all", value: str = "all",
+    ) -> Strata:  # fmt: skip
+        """Variant and control side by side."""
+        arms = (self.cells.arm(name, experiment.id, analysis, metric, population, dim, value)
+                for name in (variant, experiment.control))  # fmt: skip
+        return strata_of(*arms)
+
+
+def experiment_rows(experiment: Experiment, tables: Tables) -> list[Row]:
+    """Every estimate, check and curve row of one experiment; one failure stops only itself."""
+    rows: list[Row] = []
+    for metric in experiment.metrics:
+        for variant in experiment.treatments:
+            what = _comparison(experiment, metric, variant, metric.analysis, tables)
+            rows += _guarded(what, lambda what=what: _metric_rows(what, tables))  # type: ignore[misc]
+    adjust(rows)
+    decide(
+        rows,
+        is_complete=experiment.is_complete,
+        alphas={metric.name: metric.alpha for metric in experiment.main()},
+        desired={metric.name: metric.desired for metric in experiment.main()},
+    )
+    for metric in experiment.main():
+        for name, make in (("balance", arm_checks.metric_rows), ("curves", curves.metric_rows)):
+            rows += guarded_check(experiment, name, metric.name, make, metric, tables)
+    return rows + guarded_check(experiment, "balance", "none", arm_checks.balance_family, rows)
+
+
+def guarded_check(
+    experiment: Experiment, name: str, metric: str, make: Callable[..., list[Row]], *args: Any
+) -> list[Row]:
+    """Rows of a check or curve; an unexpected error becomes a check that was not run."""
+    try:
+        return make(experiment, *args)
+    except Exception as error:
+        message = f"{REASONS['internal_error']} ({type(error).__name__}: {error})"
+        return [check_row(experiment_id=experiment.id, check_name=name, metric=metric,
+                          status="not_run", reason_code="internal_error", message=message)]  # fmt: skip
+
+
+def _guarded(what: Comparison, make: Callable[[], list[Row]]) -> list[Row]:
+    try:
+        return make()
+    except Exception as error:
+        message = f"{REASONS['internal_error']} ({type(error).__name__}: {error})"
+        return empty_rows(what, "internal_error", "failed", message)
+
+
+def _metric_rows(what: Comparison, tables: Tables) -> list[Row]:
+    experiment, metric, variant = what.experiment, what.metric, what.variant
+    if metric.analysis != "main":
+        return effect_rows(what, tables.strata(experiment, variant, metric.analysis, metric.name))
+    exposed = tables.strata(experiment, variant, "main", metric.name)
+    rows = effect_rows(what, exposed)
+    for dim, value in sorted(tables.cells.keys(experiment.id, "main", metric.name, "exposed")):
+        if dim != "all":
+            part = replace(what, segment_dim=dim, segment_value=value, facts=None)
+            strata = tables.strata(experiment, variant, "main", metric.name, "exposed", dim, value)
+            rows += effect_rows(part, strata)
+    totals = tables.totals.get(experiment.id, {})
+    if totals.get("n_triggered"):
+        part = _comparison(experiment, metric, variant, "main", tables, "triggered")
+        triggered = tables.strata(experiment, variant, "main", metric.name, "triggered")
+        rows += effect_rows(part, triggered) + diluted_rows(part, triggered, exposed)
+    if "unadjusted" in experiment.robustness:
+        part = replace(what, analysis="robustness:unadjusted")
+        rows += plain_rows(part, exposed, metric.plain_method)
+    if totals.get("n_crossover"):
+        part = replace(what, analysis="robustness:first_variant", facts=None)
+        crossed = tables.strata(experiment, variant, "main", metric.name, "crossover")
+        rows += effect_rows(part, _with_crossovers(tables, what, crossed))
+    return rows
+
+
+def _with_crossovers(tables: Tables, what: Comparison, crossed: Strata) -> Strata:
+    """Exposed units and those seen in several variants, by their first variant."""
+    arms: list[dict[str, Block]] = []
+    for name in (what.variant, what.experiment.control):
+        both: dict[str, Block] = {}
+        for population in ("exposed", "crossover"):
+            blocks = tables.cells.arm(
+                name, what.experiment.id, "main", what.metric.name, population, "all", "all"
+            )
+            for stratum, block in blocks.items():
+                both[stratum] = both[stratum].merge(block) if stratum in both else block
+        arms.append(both)
+    return strata_of(*arms)
+
+
+def _comparison(
+    experiment: Experiment, metric: Metric, variant: str, analysis: str, tables: Tables,
+    population: str = "exposed",
+) -> Comparison:  # fmt: skip
+    profiles = [
+        tables.profile.get((experiment.id, analysis, metric.name, population, name), {})
+        for name in (variant, experiment.control)
+    ]
+    cap = tables.caps.get((experiment.id, analysis, metric.name, "y"), {})
+    units = [count(row.get("n_units")) for row in profiles]
+    facts: dict[str, Any] = {}
+    if cap.get("is_applied"):
+        facts |= {"cap": cap.get("cap"), "cap_quantile": cap.get("quantile"),
+                  "n_capped": [count(row.get("n_capped")) for row in profiles]}  # fmt: skip
+    if metric.covariates and sum(units):
+        facts["pre_coverage"] = sum(count(row.get("n_pre")) for row in profiles) / sum(units)
+    return Comparison(
+        experiment, metric, variant, analysis, population,
+        is_immature=any(n == 0 and count(row.get("n_immature")) > 0
+                        for n, row in zip(units, profiles, strict=True)),
+        is_cap_ignored=bool(cap) and not cap.get("is_applied"),
+        facts=facts,
+    )  # fmt: skip
+
+
+def _totals(counts: Any) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for row in records(counts):
+        if row["segment_dim"] == "all":
+            sums = found.setdefault(row["experiment_id"], {})
+            for name in ("n_triggered", "n_crossover"):
+                sums[name] = sums.get(name, 0) + count(row.get(name))
+    return found

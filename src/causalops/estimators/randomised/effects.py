@@ -1,0 +1,254 @@
+"""Estimate rows of one metric and one variant against the control."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from causalops.estimators.randomised.contrasts import Contrast, Strata, contrast
+from causalops.estimators.randomised.dilution import dilute
+from causalops.estimators.randomised.inputs import Experiment, Metric
+from causalops.inference import (
+    Inference,
+    difference,
+    lift_delta,
+    lift_fieller,
+    minimum_detectable,
+    one_sided,
+    unavailable,
+)
+from causalops.moments import merge_all
+from causalops.reasons import REASONS
+from causalops.results import Row, estimate_row
+
+_ENGINE = {"cuped": "cuped", "lin": "lin", "difference_in_means": "unadjusted", "ratio": "unadjusted"}
+_UNEVEN = 0.3  # below this share of a contrast, separate slopes are the default
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What is compared: the key of the rows, and what the small tables say about the units."""
+
+    experiment: Experiment
+    metric: Metric
+    variant: str
+    analysis: str = "main"
+    population: str = "exposed"
+    segment_dim: str = "all"
+    segment_value: str = "all"
+    is_immature: bool = False
+    is_cap_ignored: bool = False
+    facts: Mapping[str, Any] | None = None
+
+    @property
+    def is_overall(self) -> bool:
+        """Whether the rows may be headline rows."""
+        return (self.analysis, self.population, self.segment_dim) == ("main", "exposed", "all")
+
+
+def headline_method(experiment: Experiment, metric: Metric, variant: str) -> str:
+    """The configured method; by default `lin` where the contrast's planned shares are uneven."""
+    if not metric.is_default_method or metric.method not in ("cuped", "lin") or metric.is_ratio:
+        return metric.method
+    pair = [experiment.weights.get(name) for name in (variant, experiment.control)]
+    known = [weight for weight in pair if weight is not None]
+    if len(known) < 2:
+        return "cuped"
+    return "lin" if min(known) / sum(known) < _UNEVEN else "cuped"
+
+
+def compare(strata: Strata, metric: Metric, method: str) -> Contrast:
+    """The contrast by one of the result table's method names."""
+    return contrast(
+        strata, ratio=metric.is_ratio, method=_ENGINE[method], names=metric.covariates
+    )
+
+
+def effect_rows(what: Comparison, strata: Strata) -> list[Row]:
+    """Absolute and relative effect, the unadjusted and Fieller companions, non-inferiority."""
+    metric = what.metric
+    method = headline_method(what.experiment, metric, what.variant)
+    if method not in _ENGINE:
+        return empty_rows(what, "method_not_available", "skipped")
+    found = compare(strata, metric, method)
+    plain = found if method == metric.plain_method else compare(strata, metric, metric.plain_method)
+    rows = [_absolute(what, found, method, what.is_overall, plain)]
+    if what.segment_dim != "all":
+        return rows
+    if found is not plain and what.analysis == "main":
+        rows.append(_absolute(what, plain, metric.plain_method, False, None))
+    lift = _lift(found, lift_delta, metric.alpha)
+    rows.append(_row(what, found, lift, method, is_headline=what.is_overall,
+                     scale="relative", ci_kind="delta", se_kind="delta"))  # fmt: skip
+    if what.analysis == "main":
+        fieller = _lift(found, lift_fieller, metric.alpha)
+        rows.append(_row(what, found, fieller, method, scale="relative", ci_kind="fieller"))
+    if what.is_overall and metric.role == "guardrail" and metric.margin is not None:
+        rows.append(_margin_row(what, found, lift, method, metric.margin))
+    return rows
+
+
+def plain_rows(what: Comparison, strata: Strata, method: str) -> list[Row]:
+    """Absolute and relative effect by one method, never headline: a robustness analysis."""
+    found = compare(strata, what.metric, method)
+    lift = _lift(found, lift_delta, what.metric.alpha)
+    return [
+        _absolute(what, found, method, False, None),
+        _row(what, found, lift, method, scale="relative", ci_kind="delta", se_kind="delta"),
+    ]
+
+
+def diluted_rows(what: Comparison, triggered: Strata, exposed: Strata) -> list[Row]:
+    """The triggered effect spread over all exposed units, absolute and relative."""
+    metric = what.metric
+    method = headline_method(what.experiment, metric, what.variant)
+    if method not in _ENGINE:
+        return []
+    engine = metric.plain_method if metric.is_ratio else method
+    found = compare(triggered, metric, engine)
+    sides = [tuple(merge_all(p[i] for p in pairs) for i in (0, 1)) for pairs in (exposed, triggered)]
+    result = dilute(found, (sides[0][0], sides[0][1]), (sides[1][0], sides[1][1]),
+                    metric.is_ratio, metric.alpha)  # fmt: skip
+    whole = compare(exposed, metric, metric.plain_method)
+    facts = {
+        "method_triggered": engine,
+        "trigger_share": result.share,
+        "diluted_se_fixed_share": result.fixed_share_error,
+    }
+    what = replace(what, population="exposed", facts=facts)
+    kept = replace(found, variant=whole.variant, baseline=whole.baseline)
+    return [
+        _row(what, kept, value, "triggered_diluted", scale=scale, ci_kind="delta", se_kind="delta")
+        for scale, value in (("absolute", result.absolute), ("relative", result.relative))
+    ]
+
+
+def empty_rows(what: Comparison, reason: str, status: str, message: str | None = None) -> list[Row]:
+    """The rows that must exist although nothing could be computed."""
+    nothing = contrast([])
+    missing = unavailable(reason, None, status)
+    rows = []
+    for scale in ("absolute", "relative"):
+        ci_kind = "fixed" if scale == "absolute" else "delta"
+        row = _row(what, nothing, missing, what.metric.method, is_headline=what.is_overall,
+                   scale=scale, ci_kind=ci_kind)  # fmt: skip
+        rows.append(row | {"message": message or row["message"]})
+    return rows
+
+
+def inference_of(found: Contrast, alpha: float) -> Inference:
+    """Two-sided test of a contrast."""
+    if found.reason is not None or found.effect is None or found.variance is None:
+        return unavailable(found.reason or "no_units", found.effect)
+    scale = max(abs(found.variant.mean or 0.0), abs(found.baseline.mean or 0.0))
+    return difference(found.effect, found.variance, found.df, alpha, scale)
+
+
+def _absolute(
+    what: Comparison, found: Contrast, method: str, is_headline: bool, plain: Contrast | None
+) -> Row:
+    row = _row(what, found, inference_of(found, what.metric.alpha), method,
+               is_headline=is_headline, se_kind="delta" if what.metric.is_ratio else "welch")  # fmt: skip
+    if plain is not None and plain is not found and plain.variance and found.variance is not None:
+        row["variance_reduction"] = 1 - found.variance / plain.variance
+    return row
+
+
+def _lift(found: Contrast, by: Any, alpha: float) -> Inference:
+    if found.reason is not None or found.levels is None:
+        return unavailable(found.reason or "no_units")
+    result: Inference = by(found.levels, alpha)
+    return result
+
+
+def _margin_row(
+    what: Comparison, found: Contrast, lift: Inference, method: str, margin: float
+) -> Row:
+    """Whether the metric is not worse than the margin, one-sided at alpha."""
+    is_increase = what.metric.desired != "decrease"
+    test = one_sided(lift, -margin if is_increase else margin,
+                     "greater" if is_increase else "less", what.metric.alpha)  # fmt: skip
+    return _row(what, found, test, method, scale="relative", ci_kind="delta", se_kind="delta",
+                test="non_inferiority")  # fmt: skip
+
+
+def _row(what: Comparison, found: Contrast, result: Inference, method: str, **extra: Any) -> Row:
+    metric, experiment = what.metric, what.experiment
+    status, reason = result.status, result.reason_code
+    if reason in ("no_units", "empty_arm") and what.is_immature:
+        reason = "immature"
+    note = found.note or ("cap_not_applied" if what.is_cap_ignored else None)
+    is_adjusted = _ENGINE.get(method) in ("cuped", "lin")
+    if status == "ok" and note is not None and (is_adjusted or note not in _ADJUSTMENT_NOTES):
+        status, reason = "warning", note
+    has_error = result.std_error is not None
+    return estimate_row(
+        experiment_id=experiment.id,
+        design=experiment.design,
+        analysis=what.analysis,
+        metric=metric.name,
+        metric_role=metric.role,
+        estimand="none" if experiment.design == "aa_test" else "ate",
+        method=method,
+        variant=what.variant,
+        baseline=experiment.control,
+        segment_dim=what.segment_dim,
+        segment_value=what.segment_value,
+        population=what.population,
+        window_start=metric.window_start,
+        window_end=metric.mature_days,
+        ci_level=1 - metric.alpha,
+        n_variant=found.variant.n,
+        n_baseline=found.baseline.n,
+        mean_variant=found.variant.mean,
+        mean_baseline=found.baseline.mean,
+        sd_variant=found.variant.sd,
+        sd_baseline=found.baseline.sd,
+        estimate=result.estimate,
+        std_error=result.std_error,
+        df=result.df,
+        statistic=result.statistic,
+        p_value=result.p_value,
+        alternative=result.alternative,
+        null_value=result.null_value,
+        ci_low=result.ci_low,
+        ci_high=result.ci_high,
+        ci_shape=result.ci_shape,
+        mde=minimum_detectable(result.std_error, metric.alpha),
+        status=status,
+        reason_code=reason,
+        message=_message(reason, found),
+        details=_details(what, found, result, is_adjusted),
+        **{**extra, "se_kind": extra.get("se_kind", "none") if has_error else "none"},
+    )
+
+
+_ADJUSTMENT_NOTES = ("no_adjustment", "covariate_dropped")
+
+
+def _message(reason: str | None, found: Contrast) -> str | None:
+    if reason is None:
+        return None
+    text = REASONS[reason]
+    if reason in _ADJUSTMENT_NOTES and found.dropped:
+        listed = ", ".join(f"{name} ({why})" for name, why in found.dropped.items())
+        return f"{text} Left out: {listed}."
+    if reason == "stratum_without_arm" and found.dropped_share > 0:
+        return f"{text} They hold {found.dropped_share:.1%} of the units."
+    return text
+
+
+def _details(what: Comparison, found: Contrast, result: Inference, is_adjusted: bool) -> str | None:
+    details: dict[str, Any] = dict(what.facts or {})
+    if is_adjusted:
+        details |= {"theta": found.theta, "rho": found.rho}
+        if found.dropped:
+            details["dropped_covariates"] = found.dropped
+    if found.dropped_share > 0:
+        details["dropped_share"] = found.dropped_share
+    if result.pieces:
+        details["ci_pieces"] = result.pieces
+    known = {key: value for key, value in details.items() if value is not None and value != {}}
+    return json.dumps(known, sort_keys=True) if known else None

@@ -1,0 +1,184 @@
+"""A throw-away dbt project with the package installed, for tests of whole runs.
+
+Every dbt command is a process of its own, so that it can be killed; what it did is read from
+`run_results.json` and from the DuckDB file, which is opened only between commands.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import yaml
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+DBT = Path(sys.executable).parent / "dbt"
+RUN_COLUMNS = ("run_id", "computed_at", "committed_at", "code_version")
+PUBLIC_VIEWS = ("estimates", "checks", "curves", "scorecard")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one command did: its exit code, its output, and the status of every node it ran."""
+
+    code: int
+    output: str
+    statuses: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Project:
+    """A dbt project in `root`; `settings` become `vars.causalops`."""
+
+    root: Path
+    settings: dict[str, Any]
+
+    @classmethod
+    def create(cls, root: Path, **settings: Any) -> Project:
+        """Write the project files and link the package into `dbt_packages`."""
+        project = cls(root, settings)
+        project.configure()
+        project.write("packages.yml", f"packages: [{{local: {REPOSITORY}}}]\n")
+        output = {"type": "duckdb", "path": str(project.database), "threads": 1}
+        # One thread and one order of rows: floats are then equal to the last bit.
+        output["settings"] = {"threads": 1, "preserve_insertion_order": True}
+        profile = {"target": "dev", "outputs": {"dev": output}}
+        project.write("profiles.yml", yaml.safe_dump({"shop": profile}))
+        link_package(root)
+        return project
+
+    @property
+    def database(self) -> Path:
+        return self.root / "shop.duckdb"
+
+    def configure(self, **settings: Any) -> None:
+        """(Re)write `dbt_project.yml`, with `settings` changed."""
+        self.settings.update(settings)
+        text = {
+            "name": "shop",
+            "version": "1.0.0",
+            "profile": "shop",
+            "models": {"shop": {"+materialized": "view"}},
+            "vars": {"causalops": self.settings},
+        }
+        self.write("dbt_project.yml", yaml.safe_dump(text))
+
+    def write(self, path: str, text: str) -> Path:
+        """Write a file below the project."""
+        target = self.root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+        return target
+
+    def table(
+        self,
+        name: str,
+        frame: pd.DataFrame | str,
+        types: Mapping[str, str] | None = None,
+        **meta: Any,
+    ) -> None:
+        """An input model `name` over `frame` (or over a query); `meta` is its declaration."""
+        sql = frame
+        if isinstance(frame, pd.DataFrame):
+            path = self.root / "data" / f"{name}.parquet"
+            path.parent.mkdir(exist_ok=True)
+            kept = types or {}
+            columns = [
+                f'cast("{c}" as {kept[c]}) as "{c}"' if c in kept else f'"{c}"' for c in frame
+            ]
+            with duckdb.connect() as connection:
+                connection.execute("set timezone = 'UTC'")
+                connection.register("frame", frame)
+                connection.execute(
+                    f"copy (select {', '.join(columns)} from frame) to '{path}' (format parquet)"
+                )
+            sql = f"select * from read_parquet('{path}')"
+        self.write(f"models/{name}.sql", f"{sql}\n")
+        if meta:
+            entry = {"name": name, "config": {"meta": {"causalops": meta}}}
+            text = yaml.safe_dump({"models": [entry]}, allow_unicode=True, sort_keys=False)
+            self.write(f"models/{name}.yml", text)
+
+    def experiment(self, name: str, block: str) -> Path:
+        """An experiment file with `block` as its text."""
+        text = f"{{% call causalops.experiment() %}}\n{block.strip()}\n{{% endcall %}}\n"
+        return self.write(f"models/experiments/{name}.sql", text)
+
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        """Start a dbt command without waiting for it."""
+        return subprocess.Popen(
+            [str(DBT), *arguments],
+            cwd=self.root,
+            env={**os.environ, "DO_NOT_TRACK": "1", "DBT_PROFILES_DIR": str(self.root), **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def dbt(self, *arguments: str, fails: bool = False, **environment: str) -> Run:
+        """Run a dbt command; unless it `fails` as expected, its exit code must be 0."""
+        results = self.root / "target" / "run_results.json"
+        results.unlink(missing_ok=True)
+        process = self.start("--no-use-colors", *arguments, **environment)
+        output, _ = process.communicate()
+        statuses = {}
+        if results.exists():
+            for item in json.loads(results.read_text())["results"]:
+                statuses[item["unique_id"].split(".")[2]] = item["status"]
+        assert (process.returncode != 0) == fails, output[-4000:]
+        return Run(process.returncode, output, statuses)
+
+    def build(self, *arguments: str, **environment: str) -> Run:
+        """`dbt build` of the whole project."""
+        return self.dbt("build", *arguments, **environment)
+
+    def check(self) -> Run:
+        """`causalops check` of this project."""
+        command = [sys.executable, "-c", "from causalops.cli import main; main()", "check"]
+        done = subprocess.run(command, cwd=self.root, capture_output=True, text=True)
+        return Run(done.returncode, done.stdout + done.stderr)
+
+    def query(self, sql: str) -> pd.DataFrame:
+        """The rows of a query on the closed database; our schema comes first."""
+        with duckdb.connect(str(self.database), read_only=True) as connection:
+            connection.execute("set timezone = 'UTC'")
+            present = {row[0] for row in connection.execute(
+                "select schema_name from information_schema.schemata").fetchall()}
+            path = [name for name in ("main_causalops", "main") if name in present]
+            connection.execute(f"set search_path = '{','.join(path)}'")
+            return connection.execute(sql).df()
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """The rows of a query as plain tuples, None for NULL."""
+        frame = self.query(sql).astype(object)
+        return [tuple(row) for row in frame.where(frame.notna(), None).itertuples(index=False)]
+
+    def relations(self) -> set[str]:
+        """Every table and view in the database."""
+        if not self.database.exists():
+            return set()
+        return {row[0] for row in self.rows("select table_name from information_schema.tables")}
+
+    def published(self, where: str = "true", history: bool = False) -> dict[str, list[str]]:
+        """The public views as sorted text, to the last bit, without the columns of the run."""
+        found = {}
+        for view in PUBLIC_VIEWS:
+            name = f"experiment_{view}{'_history' if history else ''}"
+            frame = self.query(f"select * from {name} where {where}")
+            frame = frame.drop(columns=[c for c in RUN_COLUMNS if c in frame])
+            found[view] = sorted(map(repr, frame.astype(object).itertuples(index=False, name=None)))
+        return found
+
+
+def link_package(root: Path) -> None:
+    """Install the package as `dbt deps` does for a local one: a link in `dbt_packages`."""
+    (root / "dbt_packages").mkdir(exist_ok=True)
+    os.symlink(REPOSITORY, root / "dbt_packages" / "causalops")
