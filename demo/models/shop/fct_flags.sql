@@ -6,7 +6,7 @@ with served as (
         assignments.user_id,
         case
             when visits.visit_day > assignments.first_day
-                and {{ uniform("'cross:' || assignments.flag", 'assignments.user_id') }} < 0.012
+                and {{ uniform("'cross:' || assignments.flag", 'assignments.user_id') }} < 0.008
                 then assignments.next_arm
             else assignments.arm
         end as arm,

@@ -15,6 +15,6 @@ select
 from {{ ref('fct_visits') }} as visits
 inner join {{ ref('shop_arms') }} as arms
     on visits.visit_day between arms.first_day and arms.last_day
-    and {{ uniform("'arm:' || arms.flag", 'visits.user_id') }} >= arms.share_from
-    and {{ uniform("'arm:' || arms.flag", 'visits.user_id') }} < arms.share_to
+    and {{ uniform("'split:' || arms.flag", 'visits.user_id') }} >= arms.share_from
+    and {{ uniform("'split:' || arms.flag", 'visits.user_id') }} < arms.share_to
 group by all

@@ -99,7 +99,8 @@ def _depth_problem(text: str, file: str, first_line: int) -> Problem | None:
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if depth > MAX_DEPTH:
-            return Problem(file, "the structure is too deep", first_line + event.start_mark.line)
+            line = first_line + (event.start_mark.line if event.start_mark else 0)
+            return Problem(file, "the structure is too deep", line)
     return None
 
 
