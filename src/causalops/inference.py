@@ -47,7 +47,9 @@ class Levels:
     covariance: float = 0.0
 
 
-def unavailable(reason_code: str, estimate: float | None = None, status: str = "skipped") -> Inference:
+def unavailable(
+    reason_code: str, estimate: float | None = None, status: str = "skipped"
+) -> Inference:
     """No inference: NULLs, a status and a reason; the estimate stays where it is defined."""
     return Inference(estimate=finite(estimate), status=status, reason_code=reason_code)
 
@@ -208,7 +210,11 @@ def _quadratic_set(a: float, half: float, c: float) -> tuple[str, float | None, 
     if abs(a) <= tiny:
         if abs(half) <= tiny:
             return "whole_line", None, None
-        return ("above_only", c / (2 * half), None) if half > 0 else ("below_only", None, c / (2 * half))
+        return (
+            ("above_only", c / (2 * half), None)
+            if half > 0
+            else ("below_only", None, c / (2 * half))
+        )
     root = half * half - a * c
     if a < 0 and root <= 0:
         return "whole_line", None, None

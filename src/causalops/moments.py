@@ -100,7 +100,7 @@ class Block:
         wide = [np.zeros((len(names), len(names))) for _ in range(3)]
         for target, source in zip(wide, (self.n, self.mean, self.c), strict=True):
             target[np.ix_(where, where)] = source
-        return Block(tuple(names), *wide, self.m3)
+        return Block(tuple(names), wide[0], wide[1], wide[2], self.m3)
 
     def complete(self, centres: Mapping[str, float]) -> Moments:
         """Moments with a missing measure put at its centre; nobody is dropped.

@@ -10,7 +10,7 @@ REASONS: dict[str, str] = {
     "zero_variance": "The metric is constant in both arms, so nothing can be tested.",
     "undefined_ratio": "The denominator is zero in an arm, so its ratio is undefined.",
     "relative_undefined": "The baseline is zero, so a relative effect is undefined.",
-    "baseline_near_zero": "The baseline cannot be told from zero: the relative effect is unbounded.",
+    "baseline_near_zero": "The baseline may be zero, so the relative effect is unbounded.",
     "not_finite": "The values are too large for finite variances.",
     "no_adjustment": "No usable covariate: the unadjusted numbers are shown.",
     "covariate_dropped": "Some covariates could not be used and were left out.",

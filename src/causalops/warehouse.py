@@ -1,4 +1,4 @@
-"""Finding and opening what causalops published: a DuckDB file, or the Parquet files made from it."""
+"""Finding and opening the published results: a DuckDB file, or the Parquet files made from it."""
 
 from __future__ import annotations
 

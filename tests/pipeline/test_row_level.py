@@ -58,7 +58,6 @@ def project_with(new_project: Callable[..., Project], name: str, data: Frames) -
     )  # fmt: skip
     stamps = {"seen_at": "timestamp", "saw_at": "timestamp"}
     project.table("flags", data["flags"], stamps, **shop_log.FLAGS)
-    stamps = {"ordered_at": "timestamp at time zone 'UTC'"}
     project.table("orders", data["orders"], {"ordered_at": "timestamptz"}, **shop_log.ORDERS)
     project.table("visits", data["visits"], {"visited_on": "date"}, **shop_log.VISITS)
     project.table("profiles", data["profiles"], **shop_log.PROFILES)

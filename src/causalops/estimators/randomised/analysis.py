@@ -91,8 +91,10 @@ def guarded_check(
         return make(experiment, *args)
     except Exception as error:
         message = f"{REASONS['internal_error']} ({type(error).__name__}: {error})"
-        return [check_row(experiment_id=experiment.id, check_name=name, metric=metric,
-                          status="not_run", reason_code="internal_error", message=message)]  # fmt: skip
+        return [
+            check_row(experiment_id=experiment.id, check_name=name, metric=metric, message=message,
+                      status="not_run", reason_code="internal_error")
+        ]  # fmt: skip
 
 
 def _guarded(what: Comparison, make: Callable[[], list[Row]]) -> list[Row]:

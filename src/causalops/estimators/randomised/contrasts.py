@@ -108,9 +108,7 @@ def _estimate(
     kept: list[Covariate] = []
     if method != "unadjusted":
         groups = [total] if method == "cuped" else [total, *map(list, zip(*full, strict=True))]
-        kept, dropped = screen(
-            whole, [_covariance(group, share, ratio) for group in groups], names
-        )
+        kept, dropped = screen(whole, [_covariance(group, share, ratio) for group in groups], names)
         result = replace(result, dropped=dropped)
         if not kept or dropped:
             note = "covariate_dropped" if kept else "no_adjustment"
@@ -122,10 +120,8 @@ def _estimate(
     pooled = _linear(total, share)
     if not all(np.isfinite(arm.levels).all() for arm in arms):
         return replace(result, reason="undefined_ratio")
-    theta_v, theta_b, rho = slopes(
-        _sum_cross(total, pooled), *(_sum_cross([p[s] for p in full], arms[s]) for s in (0, 1)),
-        lin=method == "lin",
-    )  # fmt: skip
+    cross = [_sum_cross([pair[side] for pair in full], arms[side]) for side in (0, 1)]
+    theta_v, theta_b, rho = slopes(_sum_cross(total, pooled), cross[0], cross[1], method == "lin")
     return replace(
         _combine(result, full, share, arms, pooled, (theta_v, theta_b)),
         theta={c.name: float(t) for c, t in zip(kept, theta_v, strict=True)},

@@ -23,7 +23,12 @@ from causalops.moments import merge_all
 from causalops.reasons import REASONS
 from causalops.results import Row, estimate_row
 
-_ENGINE = {"cuped": "cuped", "lin": "lin", "difference_in_means": "unadjusted", "ratio": "unadjusted"}
+_ENGINE = {
+    "cuped": "cuped",
+    "lin": "lin",
+    "difference_in_means": "unadjusted",
+    "ratio": "unadjusted",
+}
 _UNEVEN = 0.3  # below this share of a contrast, separate slopes are the default
 
 
@@ -61,9 +66,7 @@ def headline_method(experiment: Experiment, metric: Metric, variant: str) -> str
 
 def compare(strata: Strata, metric: Metric, method: str) -> Contrast:
     """The contrast by one of the result table's method names."""
-    return contrast(
-        strata, ratio=metric.is_ratio, method=_ENGINE[method], names=metric.covariates
-    )
+    return contrast(strata, ratio=metric.is_ratio, method=_ENGINE[method], names=metric.covariates)
 
 
 def effect_rows(what: Comparison, strata: Strata) -> list[Row]:
@@ -108,7 +111,9 @@ def diluted_rows(what: Comparison, triggered: Strata, exposed: Strata) -> list[R
         return []
     engine = metric.plain_method if metric.is_ratio else method
     found = compare(triggered, metric, engine)
-    sides = [tuple(merge_all(p[i] for p in pairs) for i in (0, 1)) for pairs in (exposed, triggered)]
+    sides = [
+        tuple(merge_all(p[i] for p in pairs) for i in (0, 1)) for pairs in (exposed, triggered)
+    ]
     result = dilute(found, (sides[0][0], sides[0][1]), (sides[1][0], sides[1][1]),
                     metric.is_ratio, metric.alpha)  # fmt: skip
     whole = compare(exposed, metric, metric.plain_method)
@@ -149,8 +154,9 @@ def inference_of(found: Contrast, alpha: float) -> Inference:
 def _absolute(
     what: Comparison, found: Contrast, method: str, is_headline: bool, plain: Contrast | None
 ) -> Row:
-    row = _row(what, found, inference_of(found, what.metric.alpha), method,
-               is_headline=is_headline, se_kind="delta" if what.metric.is_ratio else "welch")  # fmt: skip
+    se_kind = "delta" if what.metric.is_ratio else "welch"
+    result = inference_of(found, what.metric.alpha)
+    row = _row(what, found, result, method, is_headline=is_headline, se_kind=se_kind)
     if plain is not None and plain is not found and plain.variance and found.variance is not None:
         row["variance_reduction"] = 1 - found.variance / plain.variance
     return row

@@ -98,7 +98,9 @@ def experiments(due: Any, registry: Any, designs: Iterable[str]) -> list[Experim
     ]  # fmt: skip
 
 
-def _experiment(due: Record, spec: Record, variants: list[Record], metrics: list[Record]) -> Experiment:
+def _experiment(
+    due: Record, spec: Record, variants: list[Record], metrics: list[Record]
+) -> Experiment:
     by_position = {row["name"]: row for row in sorted(variants, key=lambda r: r["position"] or 0)}
     payload = parsed(spec.get("payload"), {})
     return Experiment(
@@ -171,7 +173,9 @@ class Cells:
         return {s: from_pairs(rows) for (s, name), rows in cells.items() if name == variant}
 
 
-def strata_of(variant: Mapping[str, Block], baseline: Mapping[str, Block]) -> list[tuple[Block, Block]]:
+def strata_of(
+    variant: Mapping[str, Block], baseline: Mapping[str, Block]
+) -> list[tuple[Block, Block]]:
     """The two arms side by side, stratum by stratum; an absent arm is an empty block."""
     names = sorted({*variant, *baseline}) or ["all"]
     return [(variant.get(name, EMPTY), baseline.get(name, EMPTY)) for name in names]

@@ -1,0 +1,80 @@
+"""Curves of one metric: covariate balance, the effect so far, the effect by day of exposure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from causalops.estimators.randomised.contrasts import Contrast, Strata
+from causalops.estimators.randomised.effects import compare, headline_method, inference_of
+from causalops.estimators.randomised.inputs import Experiment, Metric, day
+from causalops.moments import EMPTY, Block
+from causalops.results import Row, curve_row
+
+if TYPE_CHECKING:
+    from causalops.estimators.randomised.analysis import Tables
+
+
+def metric_rows(experiment: Experiment, metric: Metric, tables: Tables) -> list[Row]:
+    """Both time curves of a metric, for every variant against the control."""
+    rows: list[Row] = []
+    for variant in experiment.treatments:
+        rows += _cumulative(experiment, metric, variant, tables)
+        rows += _by_exposure_day(experiment, metric, variant, tables)
+    return rows
+
+
+def _cumulative(experiment: Experiment, metric: Metric, variant: str, tables: Tables) -> list[Row]:
+    """The effect over the cohorts whose window had closed by each day (pointwise bands)."""
+    if metric.mature_days is None or metric.is_all_ages:
+        return []
+    cohorts = sorted(
+        when for key in tables.daily.keys(experiment.id, metric.name, "cohort")
+        if (when := day(key[0])) is not None
+    )  # fmt: skip
+    raw = {day(key[0]): key for key in tables.daily.keys(experiment.id, metric.name, "cohort")}
+    arms: list[Block] = [EMPTY, EMPTY]
+    method = headline_method(experiment, metric, variant)
+    rows: list[Row] = []
+    for cohort in cohorts:
+        key = (experiment.id, metric.name, "cohort", *raw[cohort])
+        for side, name in enumerate((variant, experiment.control)):
+            for block in tables.daily.arm(name, *key).values():
+                arms[side] = arms[side].merge(block)
+        closed = cohort + dt.timedelta(days=metric.mature_days)
+        if closed > experiment.as_of:
+            break
+        found = compare([(arms[0], arms[1])], metric, method)
+        rows.append(_point(experiment, metric, variant, found, "cumulative_effect", len(rows))
+                    | {"x": float(len(rows)), "x_date": closed})  # fmt: skip
+    return rows
+
+
+def _by_exposure_day(
+    experiment: Experiment, metric: Metric, variant: str, tables: Tables
+) -> list[Row]:
+    """The effect on each day since exposure, over a fixed set of mature units (unadjusted)."""
+    rows: list[Row] = []
+    keys = tables.daily.keys(experiment.id, metric.name, "offset")
+    for key in sorted(keys, key=lambda key: int(key[1])):
+        blocks = [
+            tables.daily.arm(name, experiment.id, metric.name, "offset", *key).get("all", EMPTY)
+            for name in (variant, experiment.control)
+        ]
+        strata: Strata = [(blocks[0], blocks[1])]
+        found = compare(strata, metric, metric.plain_method)
+        rows.append(_point(experiment, metric, variant, found, "effect_by_exposure_day", len(rows))
+                    | {"x": float(key[1])})  # fmt: skip
+    return rows
+
+
+def _point(
+    experiment: Experiment, metric: Metric, variant: str, found: Contrast, curve: str, seq: int
+) -> Row:
+    result = inference_of(found, metric.alpha)
+    return curve_row(
+        experiment_id=experiment.id, metric=metric.name, curve=curve, variant=variant,
+        baseline=experiment.control, seq=seq, y=result.estimate, y_low=result.ci_low,
+        y_high=result.ci_high, band_kind="none" if result.ci_low is None else "pointwise",
+        n=found.variant.n + found.baseline.n,
+    )  # fmt: skip
