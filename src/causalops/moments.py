@@ -175,6 +175,18 @@ def from_rows(arrays: Mapping[str, npt.ArrayLike]) -> Block:
     return Block(names, n, mean, c, m3)
 
 
+def winsor_cap(values: npt.ArrayLike, quantile: float) -> float:
+    """Pooled quantile (linear interpolation) that values are capped at; missing ones are left out.
+
+    Raises ValueError without any value.
+    """
+    present = np.asarray(values, dtype=float)
+    present = present[~np.isnan(present)]
+    if not present.size:
+        raise ValueError("a cap needs at least one value")
+    return float(np.quantile(present, quantile))
+
+
 def _merge_m3(left: Block, right: Block, shift: float) -> float:
     n_left, n_right = float(left.n[0, 0]), float(right.n[0, 0])
     total = n_left + n_right

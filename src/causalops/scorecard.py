@@ -66,7 +66,7 @@ def cut(text: str, limit: int) -> str:
     return text.rstrip() + "..."
 
 
-def table(headers: Sequence[str], rows: Sequence[Sequence[str]], limit: int = 30) -> list[str]:
+def table(headers: Sequence[str], rows: Sequence[Sequence[str]], limit: int = 40) -> list[str]:
     """Lines of an aligned table; names are cut to `limit` columns, the last column is free."""
     last = len(headers) - 1
     cells = [

@@ -57,7 +57,7 @@ def database_path(project_dir: Path) -> Path:
     dbt resolves a relative path from the directory it is called in; the project's own directory is
     tried after that. Raises WarehouseError when the profile cannot be read or no such file exists.
     """
-    profile_name = _yaml(project_dir / "dbt_project.yml").get("profile")
+    profile_name = str(_yaml(project_dir / "dbt_project.yml").get("profile"))
     profiles_file = _profiles_file(project_dir)
     profile = _yaml(profiles_file).get(profile_name)
     if not isinstance(profile, dict):

@@ -61,10 +61,8 @@ def _all(source: Source) -> list[str]:
         start = [experiment["experiment_id"], experiment["health"]]
         rows = sorted(scores.get(experiment["experiment_id"], []), key=_metric_order)
         for row in rows:
-            lines.append(
-                [*start, row["metric"], row["variant"], *_effect_and_lift(row)]
-                + [row["verdict"] or row["status"], _count(row)]
-            )
+            end = [row["verdict"] or row["status"], _count(row)]
+            lines.append([*start, row["metric"], row["variant"], *_effect_and_lift(row), *end])
         if not rows:
             note = cut(experiment["message"] or "", 30) or ABSENT
             lines.append([*start, note, "", "", "", "", ""])
@@ -124,8 +122,11 @@ def _effect_lines(scores: list[Row]) -> list[str]:
     lines = ["", "Effects"]
     rows = sorted(scores, key=_metric_order)
     cells = [
-        [row["metric"], row["metric_role"] or ABSENT, row["variant"], *_effect_and_lift(row)]
-        + [p_text(row["p_adjusted"]), row["verdict"] or row["status"], _count(row)]
+        [
+            *(row["metric"], row["metric_role"] or ABSENT, row["variant"]),
+            *_effect_and_lift(row),
+            *(p_text(row["p_adjusted"]), row["verdict"] or row["status"], _count(row)),
+        ]
         for row in rows
     ]
     headers = ["metric", "role", "variant", "effect", "lift", "p", "verdict", "n"]

@@ -1,0 +1,132 @@
+"""Two thirds of the experiments are wrong in every way we know; the rest must not notice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+
+import pytest
+import small_shop as shop
+from catalogue import BROKEN, GOOD, Broken
+from harness import Project
+
+HEALTHY = {
+    "plain": GOOD,
+    "ratio": GOOD.replace("[revenue]", "[order_value]"),
+    "two": GOOD.replace("[revenue]", "[revenue, visits]"),
+    "lin": GOOD + "method: lin\n",
+    "wide": GOOD.replace("[revenue]", "[{metric: revenue, as: long, window_days: 5}]"),
+    "strata": GOOD + "strata: platform\n",
+    "aa": GOOD.replace("ab_test", "aa_test"),
+}
+COPIES = 3
+
+
+def project_with(new_project: Callable[..., Project], name: str, broken: bool) -> Project:
+    project = new_project(name, late_data_days=3650)
+    shop.add_inputs(project, ("shared",))
+    orders = deepcopy(shop.ORDERS)
+    orders["metrics"] |= {
+        "tax": {"type": "sum", "value": "amont"},
+        "speed": {"type": "quantile", "value": "amount"},
+    }
+    project.table("orders", shop.events("ordered_at"), **orders)
+    refunds = {"fact": shop.VISITS["fact"], "metrics": {"refunds": {"type": "count"}}}
+    project.table("refunds", shop.events("visited_at"), **refunds)
+    for number in range(COPIES):
+        for healthy, block in HEALTHY.items():
+            project.experiment(f"{healthy}_{number}", block)
+    if broken:
+        for item in BROKEN:
+            project.experiment(item.name, item.block)
+        project.experiment("sketch", GOOD + "status: draft\n")
+        project.write("models/experiments/no_block.sql", "{{ causalops.experiment() }}\n")
+    project.dbt("build")
+    return project
+
+
+@pytest.fixture(scope="module")
+def mixed(new_project: Callable[..., Project]) -> Project:
+    return project_with(new_project, "mixed", broken=True)
+
+
+@pytest.fixture(scope="module")
+def healthy(new_project: Callable[..., Project]) -> Project:
+    return project_with(new_project, "healthy", broken=False)
+
+
+@pytest.fixture(scope="module")
+def catalog(mixed: Project) -> dict[str, tuple[str, str]]:
+    rows = mixed.rows("select experiment_id, spec_status, message from experiment_catalog")
+    return {name: (status, message) for name, status, message in rows}
+
+
+@pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: broken.name)
+def test_a_broken_experiment_is_a_row_that_says_why(
+    catalog: dict[str, tuple[str, str]], broken: Broken
+) -> None:
+    status, message = catalog[broken.name]
+    assert status == "invalid"
+    assert any(
+        line.startswith(f"models/experiments/{broken.name}.sql") and broken.place in line
+        and all(word in line for word in broken.words)
+        for line in message.splitlines()
+    ), message  # fmt: skip
+
+
+def test_only_the_healthy_are_published(mixed: Project) -> None:
+    published = {row[0] for row in mixed.rows("select experiment_id from experiment_versions")}
+    assert published == {f"{name}_{number}" for name in HEALTHY for number in range(COPIES)}
+
+
+def test_a_draft_is_checked_and_not_computed(
+    mixed: Project, catalog: dict[str, tuple[str, str]]
+) -> None:
+    assert catalog["sketch"] == ("valid", None)
+    assert mixed.rows("select health from experiment_catalog where experiment_id = 'sketch'") == [
+        ("draft",)
+    ]
+
+
+def test_a_file_without_a_block_says_so(catalog: dict[str, tuple[str, str]]) -> None:
+    status, message = catalog["no_block"]
+    assert status == "invalid"
+    assert "no keys" in message
+
+
+def test_the_others_do_not_change_by_a_bit(mixed: Project, healthy: Project) -> None:
+    assert mixed.published() == healthy.published()
+
+
+def test_check_says_the_same_without_dbt(
+    mixed: Project, catalog: dict[str, tuple[str, str]]
+) -> None:
+    done = mixed.check()
+    assert done.code == 1, done.output
+    said = set(done.output.splitlines())
+    for name, (status, message) in catalog.items():
+        if status == "invalid":
+            assert said & set(message.splitlines()), (name, message)
+
+
+def test_what_stops_dbt_itself_is_named_by_check(new_project: Callable[..., Project]) -> None:
+    """Jinja in a block, names that differ by case alone, one name twice."""
+    project = new_project("before_dbt")
+    shop.add_inputs(project, ("shared",))
+    for name, text in (("braces", "{{ x }}"), ("tag", "{% if %}"), ("hash", "{# x")):
+        project.experiment(name, GOOD + f"owner: {text}\n")
+    project.experiment("twin", GOOD)
+    project.experiment("elsewhere/twin", GOOD)
+    project.experiment("upper", GOOD)
+    project.experiment("Upper", GOOD)
+    project.experiment("fine", GOOD)
+    done = project.check()
+    assert done.code == 1
+    by_file = {line.partition(":")[0]: line for line in done.output.splitlines()}
+    for name, mark in (("braces", "{{"), ("tag", "{%"), ("hash", "{#")):
+        line = by_file[f"models/experiments/{name}.sql"]
+        assert ":11: " in line, line
+        assert mark in line, line
+    for name in ("twin", "upper", "Upper"):
+        assert "name" in by_file[f"models/experiments/{name}.sql"], done.output
+    assert "models/experiments/fine.sql" not in by_file

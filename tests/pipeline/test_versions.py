@@ -1,0 +1,212 @@
+"""What appends a version, and what never does: one project lived through, step by step."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, field
+
+import pandas as pd
+import pytest
+import small_shop as shop
+from harness import Project
+
+OLD = "2015-03-02"
+VERSIONS = (
+    "select experiment_id, version, cast(as_of_date as varchar) as as_of_date "
+    "from experiment_versions order by experiment_id, version"
+)
+ALPHA = shop.BLOCK + "owner: {owner}\nmetrics: {{primary: [revenue], secondary: [{second}]}}\n"
+BETA = shop.BLOCK + "status: {status}\nmetrics: {{primary: [visits]}}\n"
+GAMMA = shop.BLOCK.replace("2025-03-03", OLD).replace("2025-03-09", "2015-03-08")
+
+
+@dataclass
+class Step:
+    """The state after one step."""
+
+    versions: dict[str, list[tuple[int, str]]]
+    n_results: int
+    history: dict[str, list[str]]
+    views: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+
+def state(project: Project) -> Step:
+    versions: dict[str, list[tuple[int, str]]] = {}
+    for experiment, version, day in project.rows(VERSIONS):
+        versions.setdefault(experiment, []).append((version, day))
+    [(rows,)] = project.rows("select count(*) from experiment_results")
+    views = {
+        name: project.query(f"select * from experiment_{name}")
+        for name in ("estimates", "checks", "scorecard", "catalog")
+    }
+    return Step(versions, rows, project.published(history=True), views)
+
+
+@pytest.fixture(scope="module")
+def life(new_project: Callable[..., Project]) -> dict[str, Step]:
+    """The state after every step, in the order in which they happen."""
+    steps: dict[str, Step] = {}
+    # 2025 is within reach of late rows, 2015 is not.
+    project = new_project("versions", late_data_days=3650)
+    shop.add_inputs(project, ("alpha", "beta"))
+    flags = pd.concat([shop.flags(("alpha", "beta")), shop.flags(("gamma",), OLD)])
+    orders, visits = shop.events("ordered_at"), shop.events("visited_at", seed=2)
+    old_visits = shop.events("visited_at", start="2015-02-20", seed=3)
+    project.table("flags", flags, **shop.FLAGS)
+    project.table("visits", pd.concat([visits, old_visits]), **shop.VISITS)
+
+    def alpha(owner: str = "growth", second: str = "order_value, visits", end: str = "") -> None:
+        block = ALPHA.format(owner=owner, second=second)
+        project.experiment("alpha", block.replace("end: 2025-03-09", end or "end: 2025-03-09"))
+
+    def step(name: str, *arguments: str) -> None:
+        project.dbt(*(arguments or ("run",)))
+        steps[name] = state(project)
+
+    alpha()
+    beta = project.experiment("beta", BETA.format(status="running"))
+    project.experiment("gamma", GAMMA + "metrics: {primary: [visits]}")
+    step("first")
+    step("again")
+
+    alpha(owner="checkout")
+    step("prose")
+
+    declared = deepcopy(shop.ORDERS)
+    declared["metrics"]["revenue"]["window_days"] = 4
+    project.table("orders", orders, **declared)
+    step("window")
+
+    step("older_day", "run", "--vars", json.dumps({"causalops_as_of": "2025-03-09"}))
+
+    late = orders.iloc[:40].assign(ordered_at=pd.Timestamp("2025-03-07 12:00"))
+    project.table("orders", pd.concat([orders, late]), **declared)
+    more = visits.iloc[:40].assign(visited_at=pd.Timestamp("2025-03-07 12:00"))
+    much_later = old_visits.iloc[:40].assign(visited_at=pd.Timestamp("2015-03-04 12:00"))
+    project.table("visits", pd.concat([visits, more, old_visits, much_later]), **shop.VISITS)
+    project.experiment("beta", BETA.format(status="archived"))
+    step("late_rows")
+
+    alpha(second="order_value")
+    beta.unlink()
+    step("metric_and_file_removed")
+
+    alpha(second="order_value", end="end: 2025-03-08")
+    step("end_edited")
+    step("results_alone", "run", "-s", "experiment_results")
+    step("results_alone_again", "run", "-s", "experiment_results")
+    step("full_refresh", "run", "--full-refresh")
+    return steps
+
+
+def numbers(step: Step, experiment: str) -> list[int]:
+    return [version for version, _ in step.versions[experiment]]
+
+
+def test_every_experiment_starts_with_one_version(life: dict[str, Step]) -> None:
+    """Dated by the last day that any of its windows can change."""
+    assert life["first"].versions == {
+        "alpha": [(1, "2025-03-11")],
+        "beta": [(1, "2025-03-10")],
+        "gamma": [(1, "2015-03-09")],
+    }
+
+
+@pytest.mark.parametrize("name", ["again", "prose"])
+def test_nothing_new_appends_nothing(life: dict[str, Step], name: str) -> None:
+    assert life[name].versions == life["first"].versions
+    assert life[name].n_results == life["first"].n_results
+    assert life[name].history == life["first"].history
+
+
+def test_a_window_edit_concerns_exactly_the_experiments_that_use_the_metric(
+    life: dict[str, Step],
+) -> None:
+    assert numbers(life["window"], "alpha") == [1, 2]
+    assert numbers(life["window"], "beta") == [1]
+    assert numbers(life["window"], "gamma") == [1]
+
+
+def test_an_older_day_appends_a_version_that_is_never_current(life: dict[str, Step]) -> None:
+    before, after = life["window"], life["older_day"]
+    assert after.versions["alpha"][1:] == [(2, "2025-03-12"), (3, "2025-03-09")]
+    assert after.versions["beta"][1:] == [(2, "2025-03-09")]
+    pd.testing.assert_frame_equal(_current(before, "alpha"), _current(after, "alpha"))
+
+
+def test_late_rows_append_a_version_and_are_counted(life: dict[str, Step]) -> None:
+    after = life["late_rows"]
+    assert numbers(after, "alpha") == [1, 2, 3, 4]
+    check = _check(after, "alpha", "late_rows")
+    assert check["status"] == "warn"
+    assert check["n"] == 80
+    assert _check(life["window"], "alpha", "late_rows")["status"] != "warn"
+
+
+def test_an_archived_experiment_stays_as_it_is(life: dict[str, Step]) -> None:
+    before, after = life["older_day"], life["late_rows"]
+    assert after.versions["beta"] == before.versions["beta"]
+    pd.testing.assert_frame_equal(_current(before, "beta"), _current(after, "beta"))
+    assert _catalog(after, "beta")["status"] == "archived"
+
+
+def test_a_closed_experiment_is_not_computed_again(life: dict[str, Step]) -> None:
+    """Its data changed, long after the last day that could change it."""
+    for name, step in life.items():
+        assert numbers(step, "gamma") == [1], name
+    assert _catalog(life["full_refresh"], "gamma")["phase"] == "complete"
+
+
+def test_a_removed_metric_leaves_the_current_views_only(life: dict[str, Step]) -> None:
+    before, after = life["late_rows"], life["metric_and_file_removed"]
+    assert set(_current(before, "alpha")["metric"]) == {"revenue", "order_value", "visits"}
+    assert set(_current(after, "alpha")["metric"]) == {"revenue", "order_value"}
+    assert any("'visits'" in row for row in after.history["estimates"] if "'alpha'" in row)
+
+
+def test_a_removed_experiment_keeps_its_history(life: dict[str, Step]) -> None:
+    before, after = life["late_rows"], life["metric_and_file_removed"]
+    assert after.versions["beta"] == before.versions["beta"]
+    assert _catalog(after, "beta")["message"].startswith("removed")
+
+
+def test_editing_the_protocol_after_publication_is_reported(life: dict[str, Step]) -> None:
+    assert _check(life["metric_and_file_removed"], "alpha", "protocol_change")["status"] == "pass"
+    check = _check(life["end_edited"], "alpha", "protocol_change")
+    assert check["status"] == "warn"
+    assert "end" in check["message"]
+
+
+@pytest.mark.parametrize("name", ["results_alone", "results_alone_again", "full_refresh"])
+def test_results_are_appended_once(life: dict[str, Step], name: str) -> None:
+    before = life["end_edited"]
+    assert life[name].n_results == before.n_results
+    assert life[name].versions == before.versions
+    assert life[name].history == before.history
+
+
+def test_published_rows_never_change(life: dict[str, Step]) -> None:
+    """Every row of every earlier step is still there, to the last bit."""
+    steps = list(life.values())
+    for earlier, later in zip(steps, steps[1:], strict=False):
+        for view, rows in earlier.history.items():
+            assert set(rows) <= set(later.history[view]), view
+
+
+def _current(step: Step, experiment: str) -> pd.DataFrame:
+    frame = step.views["estimates"]
+    return frame[frame["experiment_id"] == experiment].reset_index(drop=True)
+
+
+def _check(step: Step, experiment: str, name: str) -> pd.Series:
+    frame = step.views["checks"]
+    found = frame[(frame["experiment_id"] == experiment) & (frame["check_name"] == name)]
+    assert len(found) == 1, found
+    return found.iloc[0]
+
+
+def _catalog(step: Step, experiment: str) -> pd.Series:
+    frame = step.views["catalog"]
+    return frame[frame["experiment_id"] == experiment].iloc[0]

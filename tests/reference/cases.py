@@ -1,0 +1,35 @@
+"""The cases with known answers, and their data."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+HERE = Path(__file__).parent
+CASES: dict[str, dict[str, Any]] = {
+    case["id"]: case for case in json.loads((HERE / "cases.json").read_text())["cases"]
+}
+
+# What our rows say where a case names a status in its own words: (status, reason_code).
+STATUS = {
+    "zero_variance": ("skipped", "zero_variance"),
+    "empty_arm": ("skipped", "empty_arm"),
+    "relative_undefined": ("skipped", "relative_undefined"),
+    "no_adjustment": ("warning", "no_adjustment"),
+    "srm": ("fail", "sample_ratio_mismatch"),
+    "ok": ("ok", None),
+}
+
+
+def data(name: str) -> pd.DataFrame:
+    """A reference table."""
+    return pd.read_csv(HERE / "data" / name)
+
+
+def near(case: dict[str, Any], expected: Any) -> Any:
+    """`expected` under the tolerance of its case."""
+    return pytest.approx(expected, rel=case["tolerance"]["rtol"], abs=case["tolerance"]["atol"])
