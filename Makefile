@@ -10,6 +10,9 @@ export CAUSALOPS_DB ?= $(CURDIR)/build/causalops.duckdb
 export DO_NOT_TRACK := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
+ifdef PIP_INDEX_URL
+export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
+endif
 
 DBT = $(abspath $(BIN))/dbt --no-use-colors
 DEMO = --project-dir demo --profiles-dir demo
@@ -22,7 +25,7 @@ help: ## List the targets
 .venv/.ready: requirements.lock pyproject.toml
 	rm -f $@
 	test -x build/uv/bin/uv || { rm -rf build/uv; $(PYTHON) -m venv build/uv; build/uv/bin/python -m pip install --quiet --disable-pip-version-check uv; }
-	test -x $(BIN)/python || build/uv/bin/uv venv --quiet --clear --python "$$(build/uv/bin/python -c 'import sys; print(sys.executable)')" .venv
+	build/uv/bin/uv venv --quiet --clear --python build/uv/bin/python .venv
 	build/uv/bin/uv pip sync --quiet --python $(BIN)/python requirements.lock
 	build/uv/bin/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	touch $@
@@ -40,6 +43,7 @@ build-demo: .venv/.ready demo/dbt_packages/causalops
 run: build-demo ## Check, build and publish the demo, and show its scorecard
 	$(CAUSALOPS) publish --project-dir demo
 	$(CAUSALOPS) show --project-dir demo
+	@echo "To start your own, copy demo/models/experiments/checkout_cta.sql (docs/how-to/own-data.md)."
 
 check: .venv/.ready ## Check the demo's experiment files
 	$(CAUSALOPS) check --project-dir demo

@@ -33,11 +33,11 @@ metrics as (
 ),
 
 computed as (
-    select {{ columns | join(', ') }} from {{ ref('causalops', 'srm') }}
+    select run_id, {{ columns | join(', ') }} from {{ ref('causalops', 'srm') }}
     union all
-    select {{ columns | join(', ') }} from {{ ref('causalops', 'ab_test') }}
+    select run_id, {{ columns | join(', ') }} from {{ ref('causalops', 'ab_test') }}
     union all
-    select {{ columns | join(', ') }} from {{ ref('causalops', 'aa_test') }}
+    select run_id, {{ columns | join(', ') }} from {{ ref('causalops', 'aa_test') }}
 ),
 
 -- A failed check that gates blocks every verdict of its experiment; with several, the first by name explains.
@@ -53,7 +53,9 @@ failed_gates as (
 
 stamped as (
     select
-        computed.*,
+        {% for name in columns -%}
+        computed.{{ name }},
+        {% endfor -%}
         {% for name in stamps -%}
         {{ 'metrics' if name == 'desired' else 'due' }}.{{ name }},
         {% endfor -%}
@@ -65,6 +67,7 @@ stamped as (
     from computed
     inner join due
         on due.experiment_id = computed.experiment_id
+        and due.run_id = computed.run_id
     left join metrics
         on metrics.experiment_id = computed.experiment_id
         and metrics.metric = computed.metric

@@ -9,8 +9,7 @@ def model(dbt, session):
     buckets = dbt.ref("causalops", "experiment_bucket_moments")
     counts = dbt.ref("causalops", "experiment_exposure_counts")
     from causalops.estimators.randomised import aa_test
-    from causalops.frames import due_experiments, relation
-    from causalops.results import RESULT_COLUMNS
+    from causalops.frames import due_experiments, result_rows
 
     inputs = due_experiments(due, ("aa_test",), registry, moments, profile, caps, daily, buckets, counts)
-    return relation(session, aa_test.run(*inputs), RESULT_COLUMNS)
+    return result_rows(session, aa_test.run(*inputs), inputs[0])

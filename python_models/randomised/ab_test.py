@@ -8,8 +8,7 @@ def model(dbt, session):
     daily = dbt.ref("causalops", "experiment_daily_moments")
     counts = dbt.ref("causalops", "experiment_exposure_counts")
     from causalops.estimators.randomised import ab_test
-    from causalops.frames import due_experiments, relation
-    from causalops.results import RESULT_COLUMNS
+    from causalops.frames import due_experiments, result_rows
 
     inputs = due_experiments(due, ("ab_test",), registry, moments, profile, caps, daily, counts)
-    return relation(session, ab_test.run(*inputs), RESULT_COLUMNS)
+    return result_rows(session, ab_test.run(*inputs), inputs[0])

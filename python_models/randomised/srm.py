@@ -4,8 +4,7 @@ def model(dbt, session):
     registry = dbt.ref("causalops", "registry")
     counts = dbt.ref("causalops", "experiment_exposure_counts")
     from causalops.estimators.randomised import srm
-    from causalops.frames import due_experiments, relation
-    from causalops.results import RESULT_COLUMNS
+    from causalops.frames import due_experiments, result_rows
 
     inputs = due_experiments(due, ("aa_test", "ab_test"), registry, counts)
-    return relation(session, srm.run(*inputs), RESULT_COLUMNS)
+    return result_rows(session, srm.run(*inputs), inputs[0])

@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from causalops.results import RESULT_COLUMNS
+
 _SQL_TYPES = {
     "text": "varchar",
     "double": "double",
@@ -47,6 +49,16 @@ def relation(session: Any, rows: Sequence[Mapping[str, Any]], columns: Mapping[s
         for name, kind in columns.items()
     )
     return session.sql(f"select {casts} from typed_rows")  # noqa: S608 - names are constants of ours
+
+
+def result_rows(session: Any, rows: Sequence[Mapping[str, Any]], due: pd.DataFrame) -> Any:
+    """Result rows as a relation, each with the run that asked for it (`run_id` of its due row).
+
+    A later run that selects only part of the models can so never stamp rows it did not compute.
+    """
+    runs = dict(zip(due["experiment_id"], due["run_id"], strict=True))
+    stamped = [{**row, "run_id": runs[row["experiment_id"]]} for row in rows]
+    return relation(session, stamped, {**RESULT_COLUMNS, "run_id": "text"})
 
 
 def _text(value: Any) -> str | None:

@@ -17,9 +17,9 @@ VERSIONS = (
     "select experiment_id, version, cast(as_of_date as varchar) as as_of_date "
     "from experiment_versions order by experiment_id, version"
 )
-ALPHA = shop.BLOCK + "owner: {owner}\nmetrics: {{primary: [revenue], secondary: [{second}]}}\n"
-BETA = shop.BLOCK + "status: {status}\nmetrics: {{primary: [visits]}}\n"
-GAMMA = shop.BLOCK.replace("2025-03-03", OLD).replace("2025-03-09", "2015-03-08")
+VISITS_ONLY = "metrics: {primary: [visits]}\n"
+BETA = shop.BLOCK + VISITS_ONLY
+GAMMA = shop.BLOCK.replace("2025-03-03", OLD).replace("2025-03-09", "2015-03-08") + VISITS_ONLY
 
 
 @dataclass
@@ -57,17 +57,20 @@ def life(new_project: Callable[..., Project]) -> dict[str, Step]:
     project.table("flags", flags, **shop.FLAGS)
     project.table("visits", pd.concat([visits, old_visits]), **shop.VISITS)
 
-    def alpha(owner: str = "growth", second: str = "order_value, visits", end: str = "") -> None:
-        block = ALPHA.format(owner=owner, second=second)
-        project.experiment("alpha", block.replace("end: 2025-03-09", end or "end: 2025-03-09"))
+    def alpha(
+        owner: str = "growth", second: str = "order_value, visits", end: str = "2025-03-09"
+    ) -> None:
+        block = shop.BLOCK.replace("2025-03-09", end)
+        metrics = f"metrics: {{primary: [revenue], secondary: [{second}]}}"
+        project.experiment("alpha", f"{block}owner: {owner}\n{metrics}\n")
 
     def step(name: str, *arguments: str) -> None:
         project.dbt(*(arguments or ("run",)))
         steps[name] = state(project)
 
     alpha()
-    beta = project.experiment("beta", BETA.format(status="running"))
-    project.experiment("gamma", GAMMA + "metrics: {primary: [visits]}")
+    beta = project.experiment("beta", BETA)
+    project.experiment("gamma", GAMMA)
     step("first")
     step("again")
 
@@ -86,14 +89,14 @@ def life(new_project: Callable[..., Project]) -> dict[str, Step]:
     more = visits.iloc[:40].assign(visited_at=pd.Timestamp("2025-03-07 12:00"))
     much_later = old_visits.iloc[:40].assign(visited_at=pd.Timestamp("2015-03-04 12:00"))
     project.table("visits", pd.concat([visits, more, old_visits, much_later]), **shop.VISITS)
-    project.experiment("beta", BETA.format(status="archived"))
+    project.experiment("beta", BETA + "status: archived\n")
     step("late_rows")
 
     alpha(second="order_value")
     beta.unlink()
     step("metric_and_file_removed")
 
-    alpha(second="order_value", end="end: 2025-03-08")
+    alpha(second="order_value", end="2025-03-08")
     step("end_edited")
     step("results_alone", "run", "-s", "experiment_results")
     step("results_alone_again", "run", "-s", "experiment_results")

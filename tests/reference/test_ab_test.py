@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from cases import CASES, STATUS, data, near
+from reference_cases import CASES, STATUS, data, near
 
 from causalops.estimators.randomised.contrasts import Contrast, contrast
 from causalops.estimators.randomised.counts import srm_test

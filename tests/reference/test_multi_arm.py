@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import stats_tables as st
-from cases import CASES, STATUS
+from reference_cases import CASES, STATUS
 
 from causalops.estimators.randomised import ab_test
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from cases import CASES, STATUS, near
+from reference_cases import CASES, STATUS, near
 from scipy import stats
 
 from causalops.estimators.randomised.counts import rate_test, srm_test

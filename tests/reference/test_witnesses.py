@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
 import tea_tasting as tt
-from cases import data
+from reference_cases import data
 from scipy import stats
 
 from causalops.estimators.randomised.contrasts import contrast
