@@ -9,6 +9,8 @@ BIN := .venv/bin
 export CAUSALOPS_DB ?= $(CURDIR)/build/causalops.duckdb
 export DO_NOT_TRACK := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+# Trust the machine's certificates, as pip does.
+export UV_SYSTEM_CERTS ?= true
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 ifdef PIP_INDEX_URL
 export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
