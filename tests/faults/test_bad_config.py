@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from copy import deepcopy
 
@@ -103,10 +104,15 @@ def test_check_says_the_same_without_dbt(
 ) -> None:
     done = mixed.check()
     assert done.code == 1, done.output
-    said = set(done.output.splitlines())
+    said = _without_lines(done.output)
     for name, (status, message) in catalog.items():
         if status == "invalid":
-            assert said & set(message.splitlines()), (name, message)
+            assert _without_lines(message) <= said, name
+
+
+def _without_lines(text: str) -> set[str]:
+    """Messages without line numbers: dbt does not say where in a properties file a key stands."""
+    return {re.sub(r":\d+: ", ": ", line) for line in text.splitlines()}
 
 
 def test_what_stops_dbt_itself_is_named_by_check(new_project: Callable[..., Project]) -> None:
@@ -122,11 +128,11 @@ def test_what_stops_dbt_itself_is_named_by_check(new_project: Callable[..., Proj
     project.experiment("fine", GOOD)
     done = project.check()
     assert done.code == 1
-    by_file = {line.partition(":")[0]: line for line in done.output.splitlines()}
+    said = done.output.splitlines()
     for name, mark in (("braces", "{{"), ("tag", "{%"), ("hash", "{#")):
-        line = by_file[f"models/experiments/{name}.sql"]
-        assert ":11: " in line, line
-        assert mark in line, line
-    for name in ("twin", "upper", "Upper"):
-        assert "name" in by_file[f"models/experiments/{name}.sql"], done.output
-    assert "models/experiments/fine.sql" not in by_file
+        start = f"models/experiments/{name}.sql:11: '{mark}' is not allowed"
+        assert any(line.startswith(start) for line in said), done.output
+    for first, second in (("elsewhere/twin", "twin"), ("upper", "Upper"), ("Upper", "upper")):
+        start, other = (f"models/experiments/{name}.sql" for name in (first, second))
+        assert any(line.startswith(start) and other in line for line in said), done.output
+    assert not any("fine.sql" in line for line in said)

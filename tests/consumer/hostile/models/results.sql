@@ -1,0 +1,1 @@
+select 'not ours' as note
