@@ -31,8 +31,8 @@ def frame(rel: Any) -> pd.DataFrame:
 def records(rel: Any) -> list[dict[str, Any]]:
     """A relation as a list of dicts, NULL as None."""
     table = frame(rel).astype(object)
-    rows: list[dict[str, Any]] = table.where(table.notna(), None).to_dict("records")
-    return rows
+    rows = table.where(table.notna(), None).to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in rows]
 
 
 def relation(session: Any, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> Any:
