@@ -38,7 +38,8 @@
                 exposures.exposure_day is null
                 or ({{ offset }} < 0 and {{ offset }} >= -windows.longest_pre)
                 or (
-                    {{ offset }} between 0 and coalesce(windows.last_day, exposures.open_to)
+                    {{ offset }} >= 0
+                    and ({{ offset }} <= windows.last_day or (windows.is_open and {{ offset }} <= exposures.open_to))
                     {%- if stamp.kind != 'date' %}
                     and coalesce({{ at }} >= exposures.exposed_at, true)
                     {%- endif %}

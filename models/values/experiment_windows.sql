@@ -5,7 +5,8 @@
 select
     windows.experiment_id,
     windows.input_model as fact,
-    case when max(case when windows.day_to is null then 1 else 0 end) = 0 then max(windows.day_to) end as last_day,
+    coalesce(max(windows.day_to), -1) as last_day,
+    max(case when windows.day_to is null then 1 else 0 end) = 1 as is_open,
     coalesce(max(windows.pre_days), 0) as longest_pre
     {%- for slot in slots %},
     max(case when windows.slot = {{ slot }} then windows.day_from end) as from_{{ slot }},
