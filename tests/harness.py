@@ -114,10 +114,11 @@ class Project:
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """Start a dbt command without waiting for it."""
+        own = {"DO_NOT_TRACK": "1", "DBT_PROFILES_DIR": str(self.root)}
         return subprocess.Popen(
             [str(DBT), *arguments],
             cwd=self.root,
-            env={**os.environ, "DO_NOT_TRACK": "1", "DBT_PROFILES_DIR": str(self.root), **environment},
+            env=os.environ | own | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -150,10 +151,11 @@ class Project:
         """The rows of a query on the closed database; our schema comes first."""
         with duckdb.connect(str(self.database), read_only=True) as connection:
             connection.execute("set timezone = 'UTC'")
-            present = {row[0] for row in connection.execute(
-                "select schema_name from information_schema.schemata").fetchall()}
-            path = [name for name in ("main_causalops", "main") if name in present]
-            connection.execute(f"set search_path = '{','.join(path)}'")
+            schemas = "select string_agg(distinct schema_name) from information_schema.schemata"
+            [(present,)] = connection.execute(
+                f"{schemas} where schema_name in ('main', 'main_causalops')"
+            ).fetchall()
+            connection.execute(f"set search_path = '{present}'")
             return connection.execute(sql).df()
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
@@ -176,6 +178,23 @@ class Project:
             frame = frame.drop(columns=[c for c in RUN_COLUMNS if c in frame])
             found[view] = sorted(map(repr, frame.astype(object).itertuples(index=False, name=None)))
         return found
+
+
+def assert_same_numbers(one: Project, other: Project, where: str = "true") -> None:
+    """The same rows and numbers up to rounding: what stands beside a row may change its last bits.
+
+    Sums of floats depend on the order of rows, which other experiments and facts can change.
+    """
+    run = [*RUN_COLUMNS, "data_fingerprint"]
+    for view in PUBLIC_VIEWS:
+        frames = [
+            project.query(f"select * from experiment_{view} where {where} order by all").drop(
+                columns=run, errors="ignore"
+            )
+            for project in (one, other)
+        ]
+        assert len(frames[0]), view
+        pd.testing.assert_frame_equal(*frames, check_exact=False, rtol=1e-9, atol=1e-12)
 
 
 def link_package(root: Path) -> None:

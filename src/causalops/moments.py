@@ -94,9 +94,9 @@ class Block:
 
     def expand(self, names: Sequence[str]) -> Block:
         """The same units with these measures; one that nobody here has is present for none."""
-        if tuple(names) == self.names or not self.names:
+        if tuple(names) == self.names:
             return self
-        where = np.array([names.index(name) for name in self.names])
+        where = np.array([names.index(name) for name in self.names], dtype=int)
         wide = [np.zeros((len(names), len(names))) for _ in range(3)]
         for target, source in zip(wide, (self.n, self.mean, self.c), strict=True):
             target[np.ix_(where, where)] = source
@@ -113,9 +113,8 @@ class Block:
         offset = self.mean - centre[:, None]
         about_centre = self.c + self.n * offset * offset.T
         lead = np.diag(self.n) * np.diag(offset) / total
-        return Moments(
-            self.names, total, centre + lead, about_centre - total * np.outer(lead, lead)
-        )
+        cross = np.where(self.n == total, self.c, about_centre - total * np.outer(lead, lead))
+        return Moments(self.names, total, centre + lead, cross)
 
 
 EMPTY = Block((), np.zeros((0, 0)), np.zeros((0, 0)), np.zeros((0, 0)))
@@ -192,7 +191,7 @@ def _merge_m3(left: Block, right: Block, shift: float) -> float:
     total = n_left + n_right
     if total == 0:
         return 0.0
-    cubes = shift**3 * n_left * n_right * (n_left - n_right) / total**2
+    cubes = shift * shift * shift * n_left * n_right * (n_left - n_right) / total**2
     squares = 3 * shift * (n_left * right.c[0, 0] - n_right * left.c[0, 0]) / total
     return float(left.m3 + right.m3 + cubes + squares)
 

@@ -64,7 +64,9 @@ def flags(rng: np.random.Generator) -> pd.DataFrame:
     again["seen_at"] += pd.to_timedelta(rng.integers(1, 200_000, 200), unit="s")
     again["platform"] = "web"
     crossed = again.index[:12]
-    again.loc[crossed, "arm"] = [ARMS[(ARMS.index(arm) + 1) % 3] for arm in again.loc[crossed, "arm"]]
+    again.loc[crossed, "arm"] = [
+        ARMS[(ARMS.index(arm) + 1) % 3] for arm in again.loc[crossed, "arm"]
+    ]
     frame = pd.concat([frame, again], ignore_index=True)
     seen = frame["seen_at"] + pd.to_timedelta(rng.integers(0, 4_000, len(frame)), unit="s")
     frame["saw_at"] = seen.where(rng.random(len(frame)) < 0.6)

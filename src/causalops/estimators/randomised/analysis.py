@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from causalops.estimators.randomised import arm_checks, curves
 from causalops.estimators.randomised.contrasts import Strata
 from causalops.estimators.randomised.effects import (
@@ -88,7 +90,8 @@ def guarded_check(
 ) -> list[Row]:
     """Rows of a check or curve; an unexpected error becomes a check that was not run."""
     try:
-        return make(experiment, *args)
+        with np.errstate(all="ignore"):
+            return make(experiment, *args)
     except Exception as error:
         message = f"{REASONS['internal_error']} ({type(error).__name__}: {error})"
         return [
@@ -99,7 +102,8 @@ def guarded_check(
 
 def _guarded(what: Comparison, make: Callable[[], list[Row]]) -> list[Row]:
     try:
-        return make()
+        with np.errstate(all="ignore"):
+            return make()
     except Exception as error:
         message = f"{REASONS['internal_error']} ({type(error).__name__}: {error})"
         return empty_rows(what, "internal_error", "failed", message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 from causalops.estimators.randomised.balance import differences, joint_test
@@ -123,8 +124,11 @@ def _skewness(experiment: Experiment, metric: Metric, variant: str, block: Block
     """Enough units for the mean of a skewed metric to be nearly normal?"""
     if metric.is_ratio or block.size < 2 or block.c[0, 0] <= 0:
         return []
-    skew = (block.m3 / block.size) / (block.c[0, 0] / block.size) ** 1.5
-    needed = SKEW_FACTOR * skew**2
+    spread = math.sqrt(block.c[0, 0] / block.size)
+    skew = block.m3 / block.size / spread / spread / spread
+    needed = SKEW_FACTOR * skew * skew
+    if not math.isfinite(needed):
+        return []
     return [_arm_row(experiment, metric, variant, "skewness", "skewed", block.size < needed,
                      n=block.size, value=skew, value_name="skewness",
                      threshold=needed)]  # fmt: skip

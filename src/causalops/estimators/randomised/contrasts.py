@@ -169,7 +169,7 @@ def _combine(
         variance=sum(variance for variance, _ in pieces),
         df=None if ratio else satterthwaite(pieces),
         levels=Levels(
-            float(adjusted[0]), float(adjusted[1]), float(cov[0, 0]), float(cov[1, 1]),
+            float(adjusted[0]), float(adjusted[1]), max(cov[0, 0], 0.0), max(cov[1, 1], 0.0),
             float(cov[0, 1]),
         ),
     )  # fmt: skip

@@ -13,6 +13,7 @@ from causalops.estimators.randomised.inputs import Experiment, Metric
 from causalops.inference import (
     Inference,
     difference,
+    finite,
     lift_delta,
     lift_fieller,
     minimum_detectable,
@@ -158,7 +159,7 @@ def _absolute(
     result = inference_of(found, what.metric.alpha)
     row = _row(what, found, result, method, is_headline=is_headline, se_kind=se_kind)
     if plain is not None and plain is not found and plain.variance and found.variance is not None:
-        row["variance_reduction"] = 1 - found.variance / plain.variance
+        row["variance_reduction"] = finite(1 - found.variance / plain.variance)
     return row
 
 

@@ -1,0 +1,201 @@
+"""The demo as a newcomer runs it: published numbers on real data, and the truth that was planted.
+
+The shop log is one fixed draw, so what is asserted of it is a regression check. How often such
+statements hold is simulated in tests/calibration.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+from harness import DBT, REPOSITORY
+from row_level import welch
+
+ZONE = "Asia/Seoul"
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnection:
+    folder: Path = tmp_path_factory.mktemp("demo")
+    packages = REPOSITORY / "demo" / "dbt_packages"
+    packages.mkdir(exist_ok=True)
+    if not (packages / "causalops").exists():
+        (packages / "causalops").symlink_to(Path("..") / "..")
+    project = str(REPOSITORY / "demo")
+    done = subprocess.run(
+        [str(DBT), "build", "--project-dir", project, "--profiles-dir", project,
+         "--target-path", str(folder / "target"), "--log-path", str(folder / "logs")],
+        env={**os.environ, "CAUSALOPS_DB": str(folder / "demo.duckdb"), "DO_NOT_TRACK": "1"},
+        cwd=folder, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:]
+    return duckdb.connect(str(folder / "demo.duckdb"), read_only=True)
+
+
+def one(demo: duckdb.DuckDBPyConnection, where: str) -> pd.Series:
+    """The only estimate that fits."""
+    found = demo.sql(f"select * from main_causalops.experiment_estimates where {where}").df()
+    assert len(found) == 1, found[["metric", "method", "scale", "population", "analysis"]]
+    return found.iloc[0]
+
+
+MAIN = "analysis = 'main' and segment_dim = 'all' and ci_kind = 'fixed' and scale = 'absolute'"
+
+
+def test_nsw_gives_the_published_effect(demo: duckdb.DuckDBPyConnection) -> None:
+    """LaLonde (1986), Dehejia & Wahba (1999): 1,794; CUPED from tea-tasting and the closed form."""
+    where = f"experiment_id = 'nsw_training' and metric = 'earnings_1978' and {MAIN}"
+    raw = one(demo, f"{where} and not is_headline")
+    assert (raw["estimate"], raw["std_error"]) == pytest.approx((1794.342404, 670.996546), rel=1e-8)
+    cuped = one(demo, f"{where} and is_headline")
+    assert (cuped["estimate"], cuped["std_error"]) == pytest.approx(
+        (1747.134008, 668.961909), rel=1e-8
+    )
+
+
+def test_the_planted_effect_lies_in_the_headline_interval(demo: duckdb.DuckDBPyConnection) -> None:
+    """+8 % among the triggered 60 % of users dilutes to +4.65 % of all exposed users' orders."""
+    card = demo.sql(
+        "select * from main_causalops.experiment_scorecard "
+        "where experiment_id = 'checkout_cta' and metric = 'conversion'"
+    ).df().iloc[0]  # fmt: skip
+    diluted = 1 / (0.6 / 1.08 + 0.4) - 1
+    assert card["lift_low"] < diluted < card["lift_high"]
+    assert card["effect_low"] < diluted * card["mean_baseline"] < card["effect_high"]
+    triggered = demo.sql(
+        "select ci_low, ci_high from main_causalops.experiment_estimates where experiment_id = "
+        "'checkout_cta' and metric = 'conversion' and population = 'triggered' and analysis = "
+        "'main' and scale = 'relative' and ci_kind = 'delta' and method = 'cuped'"
+    ).fetchone()
+    assert triggered is not None
+    assert triggered[0] < 0.08 < triggered[1]
+
+
+def test_the_aa_test_finds_nothing_and_its_resplits_stay_in_band(
+    demo: duckdb.DuckDBPyConnection,
+) -> None:
+    primary = one(
+        demo, f"experiment_id = 'aa_search' and metric_role = 'primary' and is_headline and {MAIN}"
+    )
+    assert primary["p_adjusted"] > 0.05
+    resplits = demo.sql(
+        "select metric, value, status, details from main_causalops.experiment_checks "
+        "where experiment_id = 'aa_search' and check_name = 'resplit'"
+    ).df()
+    assert len(resplits) == 4
+    assert set(resplits["status"]) == {"pass"}
+    half_width = 3 * np.sqrt(0.0475 / 1000 + 0.005**2)
+    assert (np.abs(resplits["value"] - 0.05) <= half_width).all()
+
+
+def test_a_broken_split_blocks_every_verdict(demo: duckdb.DuckDBPyConnection) -> None:
+    rows = demo.sql(
+        "select status, verdict, reason_code, effect from main_causalops.experiment_scorecard "
+        "where experiment_id = 'new_ranker'"
+    ).df()
+    assert set(rows["status"]) == {"blocked"}
+    assert rows["verdict"].isna().all()
+    assert rows["effect"].notna().all()
+    srm = demo.sql(
+        "select p_value, status, gates from main_causalops.experiment_checks where experiment_id = "
+        "'new_ranker' and check_name = 'srm' and population = 'first_exposed' and segment_dim = 'all'"
+    ).fetchall()
+    assert len(srm) == 1
+    assert srm[0][0] < 1e-6
+    assert srm[0][1:] == ("fail", True)
+
+
+def test_a_draft_is_in_the_catalog_and_nowhere_else(demo: duckdb.DuckDBPyConnection) -> None:
+    catalog = demo.sql(
+        "select status, spec_status from main_causalops.experiment_catalog "
+        "where experiment_id = 'draft_idea'"
+    ).fetchall()
+    assert catalog == [("draft", "valid")]
+    for view in ("estimates", "checks", "curves", "scorecard"):
+        query = f"select count(*) from main_causalops.experiment_{view} where experiment_id = 'draft_idea'"
+        assert demo.sql(query).fetchall() == [(0,)]
+
+
+@pytest.fixture(scope="module")
+def checkout(demo: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """The users of checkout_cta with their values, from rows and in pandas alone."""
+    flags = demo.sql("select * from main.fct_flags where flag = 'checkout_cta'").df()
+    flags = flags.sort_values("seen_at", kind="stable")
+    flags["day"] = _local_day(flags["seen_at"])
+    users = flags.groupby("user_id").agg(
+        arm=("arm", "first"), seen_at=("seen_at", "first"), day=("day", "first"),
+        country=("country", "first"), n_arms=("arm", "nunique"), is_bot=("is_bot", "any"),
+        is_triggered=("saw_at", lambda stamps: stamps.notna().any()),
+    )  # fmt: skip
+    users = users[users["day"].between("2025-03-03", "2025-03-16")]
+    users = users[(users["n_arms"] == 1) & ~users["is_bot"].astype(bool)]
+    orders = demo.sql("select * from main.fct_orders where ordered_at < '2026-01-01'").df()
+    orders = orders.join(users[["day", "seen_at"]], on="user_id", how="inner")
+    offset = (_local_day(orders["ordered_at"]) - orders["day"]).dt.days
+    seen = orders["seen_at"].dt.tz_convert("UTC").dt.tz_localize(None)
+    after = orders[offset.between(0, 6) & (orders["ordered_at"] >= seen)]
+    before = orders[offset.between(-14, -1)]
+    for name, events in (("post", after), ("pre", before)):
+        paid = events[events["status"] == "paid"]
+        grouped = events.groupby("user_id")
+        users[f"conversion_{name}"] = users.index.isin(paid["user_id"]).astype(float)
+        users[f"amount_{name}"] = grouped["amount"].sum().reindex(users.index).fillna(0.0)
+        users[f"orders_{name}"] = grouped.size().reindex(users.index).fillna(0.0)
+    return users
+
+
+def _local_day(stamps: pd.Series) -> pd.Series:
+    aware = stamps if stamps.dt.tz is not None else stamps.dt.tz_localize("UTC")
+    return aware.dt.tz_convert(ZONE).dt.tz_localize(None).dt.normalize()
+
+
+def _cuped(users: pd.DataFrame) -> tuple[float, float]:
+    slope = sm.OLS(
+        users["conversion_post"], sm.add_constant(users["conversion_pre"])
+    ).fit().params["conversion_pre"]  # fmt: skip
+    adjusted = users["conversion_post"] - slope * users["conversion_pre"]
+    return welch(adjusted[users["arm"] == "short"], adjusted[users["arm"] == "control"])
+
+
+@pytest.mark.parametrize(
+    ("where", "query"),
+    [
+        ("population = 'exposed' and segment_dim = 'all'", None),
+        ("population = 'triggered' and segment_dim = 'all'", "is_triggered"),
+        ("population = 'exposed' and segment_value = 'JP'", "country == 'JP'"),
+    ],
+)
+def test_cuped_triggered_and_segment_agree_with_rows(
+    demo: duckdb.DuckDBPyConnection, checkout: pd.DataFrame, where: str, query: str | None
+) -> None:
+    found = one(
+        demo, "experiment_id = 'checkout_cta' and metric = 'conversion' and method = 'cuped' and "
+        f"analysis = 'main' and scale = 'absolute' and ci_kind = 'fixed' and {where}",
+    )  # fmt: skip
+    expected = _cuped(checkout.query(query) if query else checkout)
+    assert (found["estimate"], found["std_error"]) == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_ratio_agrees_with_rows(
+    demo: duckdb.DuckDBPyConnection, checkout: pd.DataFrame
+) -> None:
+    found = one(
+        demo,
+        f"experiment_id = 'checkout_cta' and metric = 'order_value' and method = 'ratio' and population = 'exposed' and {MAIN}",
+    )
+    ratios, variances = [], []
+    for arm in ("short", "control"):
+        users = checkout[checkout["arm"] == arm]
+        ratio = users["amount_post"].sum() / users["orders_post"].sum()
+        linear = (users["amount_post"] - ratio * users["orders_post"]) / users["orders_post"].mean()
+        ratios.append(ratio)
+        variances.append(linear.var(ddof=1) / len(users))
+    expected = (ratios[0] - ratios[1], np.sqrt(sum(variances)))
+    assert (found["estimate"], found["std_error"]) == pytest.approx(expected, rel=1e-9)
