@@ -1,4 +1,4 @@
--- grain: experiment_id, metric, bucket, a, b. moments by 1,024 hash buckets of units, for A/A tests:
+-- grain: experiment_id, metric, variant, bucket, a, b. moments by 1,024 hash buckets of units, for A/A tests:
 -- buckets dealt to arms again and again give the rejection share without touching a row.
 {%- set registry = ref('causalops', 'registry') -%}
 {%- set blocks = causalops.registry_rows(registry, 'block') %}
@@ -23,39 +23,39 @@ shifts as (
 ),
 
 exposure_cells as (
-    select experiment_id, bucket, exposure_day, count(*) as n_units
+    select experiment_id, variant, bucket, exposure_day, count(*) as n_units
     from {{ ref('causalops', 'experiment_exposures') }}
     where exclusion_reason is null
-    group by experiment_id, bucket, exposure_day
+    group by experiment_id, variant, bucket, exposure_day
 ),
 {% for block in blocks %}
 block_{{ block.block_id }} as (
-    {{ causalops.block_sums(block, ['bucket', 'is_crossover']) }}
+    {{ causalops.block_sums(block, ['variant', 'bucket', 'is_crossover']) }}
 ),
 {% endfor %}
 pairs as (
-    {{ causalops.empty_pairs(['bucket']) }}
+    {{ causalops.empty_pairs(['variant', 'bucket']) }}
     {%- for block in blocks %}
     {%- for pair in causalops.block_pairs(block) %}
     union all
-    {{ causalops.pair_from_sums(block, pair, ['bucket']) }}
+    {{ causalops.pair_from_sums(block, pair, ['variant', 'bucket']) }}
     where not sums.is_crossover
     {%- if pair.is_zero_filled %}
     union all
-    {{ causalops.pair_from_absent_units(block, pair, ['bucket']) }}
+    {{ causalops.pair_from_absent_units(block, pair, ['variant', 'bucket']) }}
     {%- endif %}
     {%- endfor %}
     {%- endfor %}
 ),
 
 sums as (
-    {{ causalops.summed_pairs('pairs', ['experiment_id', 'metric', 'bucket', 'a', 'b']) }}
+    {{ causalops.summed_pairs('pairs', ['experiment_id', 'metric', 'variant', 'bucket', 'a', 'b']) }}
 )
 
 select
     experiment_id,
     metric,
-    'all' as variant,
+    variant,
     cast(bucket as {{ dbt.type_int() }}) as bucket,
     a,
     b,

@@ -68,7 +68,8 @@ parts as (
 digests as (
     select
         parts.*,
-        input_model || ':' || cast(slot as {{ dbt.type_string() }}) || ':'
+        -- Without the slot's number: it moves when another experiment asks for another measure.
+        input_model || ':'
             || cast(n_rows as {{ dbt.type_string() }}) || ':'
             || coalesce(cast(row_hash as {{ dbt.type_string() }}), '') as digest,
         row_number() over (partition by experiment_id, input_model order by slot) = 1 as is_first_slot

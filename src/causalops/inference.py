@@ -138,10 +138,12 @@ def one_sided(base: Inference, null_value: float, alternative: str, alpha: float
 
 def lift_delta(levels: Levels, alpha: float) -> Inference:
     """Relative effect (mv - mb) / |mb| with the delta method (Deng, Knoblich & Lu 2018)."""
-    problem = _lift_problem(levels, alpha)
+    problem = _degenerate(levels)
     if problem is not None:
         return problem
     mv, mb = levels.variant, levels.baseline
+    if abs(mb) <= critical(1 - alpha / 2, None) * math.sqrt(levels.var_baseline):
+        return Inference(ci_shape="whole_line", status="warning", reason_code="baseline_near_zero")
     ratio = mv / mb
     variance = (
         levels.var_variant / mb / mb
@@ -156,8 +158,9 @@ def lift_fieller(levels: Levels, alpha: float) -> Inference:
 
     A baseline near zero gives an unbounded set: one-sided, two pieces, or the whole line.
     """
-    if _undefined(levels):
-        return unavailable("relative_undefined")
+    problem = _degenerate(levels)
+    if problem is not None:
+        return problem
     mv, mb = levels.variant, levels.baseline
     size = max(abs(mv), abs(mb), math.sqrt(levels.var_variant), math.sqrt(levels.var_baseline))
     z2 = critical(1 - alpha / 2, None) ** 2
@@ -223,18 +226,13 @@ def _quadratic_set(a: float, half: float, c: float) -> tuple[str, float | None, 
     return ("interval" if a > 0 else "disjoint"), ends[0], ends[1]
 
 
-def _undefined(levels: Levels) -> bool:
-    return levels.baseline == 0 and levels.var_baseline == 0
-
-
-def _lift_problem(levels: Levels, alpha: float) -> Inference | None:
+def _degenerate(levels: Levels) -> Inference | None:
+    """Why no relative effect exists at all."""
     numbers = (levels.variant, levels.baseline, levels.var_variant, levels.var_baseline)
-    if not all(map(math.isfinite, numbers)):
+    if not all(map(math.isfinite, (*numbers, levels.covariance))):
         return unavailable("not_finite", None, "failed")
-    if _undefined(levels):
+    if levels.baseline == 0 and levels.var_baseline == 0:
         return unavailable("relative_undefined")
-    if abs(levels.baseline) <= critical(1 - alpha / 2, None) * math.sqrt(levels.var_baseline):
-        return Inference(ci_shape="whole_line", status="warning", reason_code="baseline_near_zero")
     return None
 
 

@@ -138,7 +138,9 @@ def test_srm_false_alarms(weights: tuple[float, ...], size: int) -> None:
     rng = np.random.default_rng(9)
     shares = {str(k): w for k, w in enumerate(weights)}
     draws = rng.multinomial(10_000, weights, size)
-    p_values = [srm_test({str(k): int(c) for k, c in enumerate(row)}, shares).p_value for row in draws]
+    p_values = [
+        srm_test({str(k): int(c) for k, c in enumerate(row)}, shares).p_value for row in draws
+    ]
     alarms = np.mean([p is not None and p < 0.001 for p in p_values])
     assert alarms <= 0.001 + 3 * np.sqrt(0.001 / size)
 
@@ -170,7 +172,9 @@ def test_resplits_lie_in_their_band(is_ratio: bool) -> None:
 def test_resplits_find_units_that_move_together() -> None:
     """Units of a bucket share a value: the unit-level test is far too sure, and is found out."""
     rng = np.random.default_rng(1)
-    blocks = [from_rows({"y": level + 0.1 * rng.normal(size=20)}) for level in rng.normal(size=1024)]
+    blocks = [
+        from_rows({"y": level + 0.1 * rng.normal(size=20)}) for level in rng.normal(size=1024)
+    ]
     found = resplit(blocks, 0.5, 20260101, ratio=False)
     assert found is not None
     assert found.share > found.high

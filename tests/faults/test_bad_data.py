@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import small_shop as shop
-from harness import Project, assert_same_numbers
+from harness import Project
+from sameness import assert_same_numbers
 
 BLOCK = """\
 design: ab_test

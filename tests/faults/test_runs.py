@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -134,11 +135,11 @@ def test_an_input_model_alone(fresh: Project) -> None:
 def test_an_experiment_without_its_ancestors(fresh: Project) -> None:
     """dbt's own message names the missing table; with `+` it is all there."""
     done = fresh.dbt("run", "-s", "alpha", fails=True)
-    assert "experiment_scorecard does not exist" in done.output
+    assert re.search(r"experiment_scorecard\"? does not exist", done.output)
     assert nothing_published(fresh)
     fresh.dbt("run", "-s", "+alpha")
-    rows = fresh.rows("select experiment_id, metric, status from main.alpha order by metric")
-    assert [row[:2] for row in rows] == [("alpha", "revenue"), ("alpha", "visits")]
+    rows = fresh.rows("select experiment_id, metric from main.alpha order by metric")
+    assert rows == [("alpha", "revenue"), ("alpha", "visits")]
 
 
 def test_an_empty_run_over_results_keeps_them(fresh: Project) -> None:

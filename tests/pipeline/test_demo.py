@@ -129,6 +129,7 @@ def checkout(demo: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     flags = demo.sql("select * from main.fct_flags where flag = 'checkout_cta'").df()
     flags = flags.sort_values("seen_at", kind="stable")
     flags["day"] = _local_day(flags["seen_at"])
+    flags = flags[flags["day"] <= "2025-03-22"]  # the last day on which a window can change
     users = flags.groupby("user_id").agg(
         arm=("arm", "first"), seen_at=("seen_at", "first"), day=("day", "first"),
         country=("country", "first"), n_arms=("arm", "nunique"), is_bot=("is_bot", "any"),

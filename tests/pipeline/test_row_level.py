@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 import row_level
 import shop_log
-from harness import Project, assert_same_numbers
+from harness import Project
+from sameness import assert_same_numbers
 
 CLOSE = 1e-9
 VARIANTS = ("short", "long")

@@ -16,7 +16,7 @@ def test_three_variants() -> None:
     rng = np.random.default_rng(3)
     units = pd.DataFrame({"variant": np.repeat(list(counts), list(counts.values()))})
     units["y"] = rng.normal(size=len(units)) + 0.2 * (units["variant"] == "b")
-    weights: dict[str, float | None] = {name: 1 / 3 for name in counts}
+    weights: dict[str, float | None] = dict.fromkeys(counts, 1 / 3)
     rows = ab_test.run(
         st.due(), st.registry([{"metric": "y"}], weights), st.moments(units),
         st.NO_PROFILE, st.NO_CAPS, st.NO_DAILY,
@@ -27,7 +27,9 @@ def test_three_variants() -> None:
         ("a", "control"),
         ("b", "control"),
     }
-    assert all((row["status"], row["reason_code"]) == STATUS[case["expected_status"]] for row in heads)
+    assert all(
+        (row["status"], row["reason_code"]) == STATUS[case["expected_status"]] for row in heads
+    )
     by_variant = {row["variant"]: row for row in heads}
     assert by_variant["b"]["p_adjusted"] == 2 * by_variant["b"]["p_value"]
     assert by_variant["b"]["verdict"] == "better"

@@ -28,7 +28,9 @@ def test_published_numbers() -> None:
     ("ours", "name"), [(benjamini_hochberg, "fdr_bh"), (holm, "holm"), (bonferroni, "bonferroni")]
 )
 def test_statsmodels_agrees(ours, name) -> None:  # type: ignore[no-untyped-def]
-    assert ours(P_1995[::-1]) == pytest.approx(multipletests(P_1995[::-1], method=name)[1], rel=1e-12)
+    assert ours(P_1995[::-1]) == pytest.approx(
+        multipletests(P_1995[::-1], method=name)[1], rel=1e-12
+    )
 
 
 def test_missing_is_not_counted() -> None:

@@ -45,9 +45,9 @@ def test_three_small_arms_are_exact_and_many_are_simulated() -> None:
     exact = sum(p for p in law.pmf(tables) if p <= seen * (1 + 1e-9))
     assert found.p_value == pytest.approx(exact, rel=1e-9)
     many = {f"v{i}": 40 for i in range(8)} | {"rare": 9}
-    simulated = srm_test(many, {name: 1 for name in many} | {"rare": 0.01})
+    simulated = srm_test(many, dict.fromkeys(many, 1) | {"rare": 0.01})
     assert simulated.method == "monte_carlo"
-    assert simulated == srm_test(many, {name: 1 for name in many} | {"rare": 0.01})
+    assert simulated == srm_test(many, dict.fromkeys(many, 1) | {"rare": 0.01})
 
 
 def test_rates_are_pearson_chi_square() -> None:

@@ -212,7 +212,11 @@ def _planned_fields(plan: Plan, placement: Placement | None, settings: Settings)
 
 def _metric_row(experiment_id: str, metric: PlannedMetric, block_id: int | None) -> Row:
     options = metric.options
-    details = {"metric": metric.metric, "facts": sorted({p.measure.fact for p in metric.parts})}
+    details = {
+        "metric": metric.metric,
+        "facts": sorted({part.measure.fact for part in metric.parts}),
+        "delay_days": metric.parts[0].window.day_from,
+    }
     return _row(
         row_kind="metric", experiment_id=experiment_id, analysis=metric.analysis,
         metric=metric.name, name=metric.metric, position=metric.position,

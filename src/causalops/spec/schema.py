@@ -203,7 +203,6 @@ class Check(Part):
     """What a check does when it fails."""
 
     on_fail: Annotated[str, OneOf(("block", "warn", "ignore"))] | None = None
-    threshold: Positive | None = None
 
 
 def folded(name: str) -> str:

@@ -30,10 +30,11 @@ def registry(
                     "covariates": json.dumps([]), "is_default_method": True,
                     "position": position}  # fmt: skip
         rows.append(base | {"row_kind": "metric"} | defaults | metric)
-    columns = ("payload checks robustness margin mature_days winsorize weight position name metric "
-               "covariates maturity desired method metric_role metric_type is_default_method")  # fmt: skip
-    return pd.DataFrame(rows).reindex(columns=list({**dict.fromkeys(columns.split()), **{
-        key: None for row in rows for key in row}}))  # fmt: skip
+    names = ["payload", "checks", "robustness", "margin", "mature_days", "winsorize", "weight",
+             "name", "metric"]  # fmt: skip
+    return pd.DataFrame(rows).reindex(
+        columns=list(dict.fromkeys([*names, *(k for r in rows for k in r)]))
+    )
 
 
 def due(design: str = "ab_test", experiment: str = "exp", **values: Any) -> pd.DataFrame:
@@ -63,13 +64,9 @@ def moments(units: pd.DataFrame, metric: str = "y", experiment: str = "exp",
     units = units.assign(**{c: "exposed" for c in ("population",) if c not in units},
                          **{c: "all" for c in ("stratum",) if c not in units})  # fmt: skip
     dims = [("all", None)] + [(c[4:], c) for c in units if c.startswith("seg_")]
-    frames = []
-    for population in units["population"].unique():
-        chosen = units[units["population"] == population]
-        wanted = [(population, chosen)]
-        if population == "triggered":
-            wanted.append(("exposed", units[units["population"].isin(["exposed", "triggered"])]))
-        frames += wanted
+    members = {"exposed": ["exposed", "triggered"], "triggered": ["triggered"],
+               "crossover": ["crossover"]}  # fmt: skip
+    frames = [(name, units[units["population"].isin(who)]) for name, who in members.items()]
     blocks: dict[tuple[str, ...], pd.DataFrame] = {}
     for population, chosen in frames:
         for dim, column in dims:
@@ -90,7 +87,7 @@ def moments(units: pd.DataFrame, metric: str = "y", experiment: str = "exp",
 def counts(table: dict[str, dict[str, int]], experiment: str = "exp", day: Any = None,
            dim: str = "all", value: str = "all") -> pd.DataFrame:  # fmt: skip
     """experiment_exposure_counts; a missing count is 0, n_enrolled and n_analysed are equal."""
-    names = "enrolled analysed triggered crossover excluded outside unplanned".split()
+    names = ["enrolled", "analysed", "triggered", "crossover", "excluded", "outside", "unplanned"]
     rows = []
     for variant, found in table.items():
         filled = dict.fromkeys(names, 0) | found

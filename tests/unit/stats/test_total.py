@@ -136,7 +136,9 @@ def test_an_unexpected_error_stops_only_its_metric() -> None:
 NUMBERS: list[Any] = [0.0, 1.0, -3.0, 1e-300, 1e150, float("inf"), float("nan")]
 
 
-@pytest.mark.parametrize("levels", list(product(NUMBERS, NUMBERS, (0.0, 1.0, 1e300), (0.0, 1e-300, 2.0))))
+@pytest.mark.parametrize(
+    "levels", list(product(NUMBERS, NUMBERS, (0.0, 1.0, 1e300), (0.0, 1e-300, 2.0)))
+)
 def test_lifts(levels: tuple[float, float, float, float]) -> None:
     for by in (lift_delta, lift_fieller):
         found = by(Levels(*levels), 0.05)

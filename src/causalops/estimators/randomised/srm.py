@@ -40,11 +40,24 @@ def run(due: Any, registry: Any, counts: Any) -> list[Row]:
     return rows
 
 
+WARNING_ONLY = frozenset(
+    {
+        *("balance", "missing_by_arm", "immature_by_arm", "dominance", "skewness"),
+        *("protocol_change", "late_rows", "future_rows"),
+    }
+)
+
+
 def ruled(experiment: Experiment, row: Row) -> Row:
-    """Apply the experiment's `on_fail`: block gates, warn lowers a fail, ignore gates nothing."""
+    """Apply the experiment's `on_fail`: block gates, warn lowers a fail, ignore gates nothing.
+
+    A check that can only warn fails where the experiment says `block`. Segments are evidence and
+    never gate.
+    """
     rule = experiment.on_fail.get(row["check_name"])
-    if rule == "block":
-        return row | {"gates": True}
+    if rule == "block" and row["segment_dim"] == "all":
+        is_raised = row["status"] == "warn" and row["check_name"] in WARNING_ONLY
+        return row | {"gates": True, "status": "fail" if is_raised else row["status"]}
     if rule == "warn":
         return row | {
             "gates": False,
