@@ -5,23 +5,23 @@
 with
 
 registry as (
-    select * from {{ ref('causalops', 'registry') }} where row_kind = 'experiment'
+    select * from {{ ref('causalops', 'registry').render() }} where row_kind = 'experiment'
 ),
 
 due as (
-    select * from {{ ref('causalops', 'experiment_due') }}
+    select * from {{ ref('causalops', 'experiment_due').render() }}
 ),
 
 versions as (
-    select * from {{ ref('causalops', 'experiment_versions') }}
+    select * from {{ ref('causalops', 'experiment_versions').render() }}
 ),
 
 health as (
-    select * from {{ ref('causalops', 'experiment_health') }}
+    select * from {{ ref('causalops', 'experiment_health').render() }}
 ),
 
 verdicts as (
-    select * from {{ ref('causalops', 'experiment_verdicts') }}
+    select * from {{ ref('causalops', 'experiment_verdicts').render() }}
 ),
 
 known as (

@@ -5,7 +5,7 @@
 with
 
 results as (
-    select * from {{ ref('causalops', 'experiment_results') }}
+    select * from {{ ref('causalops', 'experiment_results').render() }}
 ),
 
 versions as (
@@ -14,7 +14,7 @@ versions as (
         version,
         run_id,
         row_number() over (partition by experiment_id order by as_of_date desc, version desc) = 1 as is_current
-    from {{ ref('causalops', 'experiment_versions') }}
+    from {{ ref('causalops', 'experiment_versions').render() }}
 )
 
 select

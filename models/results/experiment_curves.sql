@@ -3,5 +3,5 @@
 
 select
     {{ causalops.contract_columns(model) }}
-from {{ ref('causalops', 'experiment_committed_results') }}
+from {{ ref('causalops', 'experiment_committed_results').render() }}
 where row_kind = 'curve' and is_current

@@ -6,7 +6,7 @@ with
 
 estimates as (
     select *
-    from {{ ref('causalops', 'experiment_committed_results') }}
+    from {{ ref('causalops', 'experiment_committed_results').render() }}
     where row_kind = 'estimate' and analysis = 'main'
 ),
 
@@ -15,7 +15,7 @@ checks as (
         experiment_id,
         version,
         sum(case when status = 'fail' then 1 else 0 end) as checks_failed
-    from {{ ref('causalops', 'experiment_committed_results') }}
+    from {{ ref('causalops', 'experiment_committed_results').render() }}
     where row_kind = 'check'
     group by experiment_id, version
 ),

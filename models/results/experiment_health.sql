@@ -4,7 +4,7 @@
 with
 
 results as (
-    select * from {{ ref('causalops', 'experiment_committed_results') }} where is_current
+    select * from {{ ref('causalops', 'experiment_committed_results').render() }} where is_current
 ),
 
 counted as (

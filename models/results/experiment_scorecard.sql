@@ -6,11 +6,11 @@
 with
 
 headlines as (
-    select * from {{ ref('causalops', 'experiment_headlines') }} where is_current
+    select * from {{ ref('causalops', 'experiment_headlines').render() }} where is_current
 ),
 
 registry as (
-    select * from {{ ref('causalops', 'registry') }}
+    select * from {{ ref('causalops', 'registry').render() }}
 ),
 
 experiments as (

@@ -3,4 +3,4 @@
 
 select
     {{ causalops.contract_columns(model) }}
-from {{ ref('causalops', 'experiment_headlines') }}
+from {{ ref('causalops', 'experiment_headlines').render() }}

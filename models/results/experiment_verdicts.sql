@@ -5,12 +5,12 @@
 with
 
 headlines as (
-    select * from {{ ref('causalops', 'experiment_headlines') }}
+    select * from {{ ref('causalops', 'experiment_headlines').render() }}
     where is_current and metric_role in ('primary', 'guardrail') and design <> 'aa_test'
 ),
 
 versions as (
-    select * from {{ ref('causalops', 'experiment_versions') }}
+    select * from {{ ref('causalops', 'experiment_versions').render() }}
 ),
 
 signals as (

@@ -55,3 +55,5 @@ from folded
 inner join exposures
     on exposures.experiment_id = folded.experiment_id
     and exposures.unit_id = folded.unit_id
+-- One order of rows, so that sums on one thread are equal to the last bit whoever else is computed.
+order by folded.experiment_id, folded.fact, folded.unit_id

@@ -40,6 +40,8 @@ class Moments:
 
     def select(self, names: Sequence[str]) -> Moments:
         """The same units, only these measures, in this order."""
+        if tuple(names) == self.names:
+            return self
         keep = [self.names.index(name) for name in names]
         return Moments(tuple(names), self.n, self.mean[keep], self.c[np.ix_(keep, keep)])
 
@@ -108,8 +110,10 @@ class Block:
         About the centres an imputed value contributes nothing, so the cross-products over the
         units that have both measures are those of all units.
         """
-        centre = np.array([centres[name] for name in self.names])
         total = float(self.n[0, 0])
+        if (self.n == total).all():
+            return Moments(self.names, total, self.mean.diagonal(), self.c)
+        centre = np.array([centres[name] for name in self.names])
         offset = self.mean - centre[:, None]
         about_centre = self.c + self.n * offset * offset.T
         lead = np.diag(self.n) * np.diag(offset) / total

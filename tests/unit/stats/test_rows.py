@@ -28,7 +28,8 @@ def log(n: int = 2000, effect: float = 0.3, seed: int = 1) -> pd.DataFrame:
 
 def run(
     moments: pd.DataFrame, metrics: list[dict[str, Any]], *,
-    weights: dict[str, float | None] = HALF, phase: str = "complete", counts: dict[str, dict[str, int]] | None = None, **tables: Any,
+    weights: dict[str, float | None] = HALF, phase: str = "complete",
+    counts: dict[str, dict[str, int]] | None = None, **tables: Any,
 ) -> list[Row]:  # fmt: skip
     spec = tables.pop("spec", {})
     return ab_test.run(
@@ -247,6 +248,14 @@ def test_checks_by_arm() -> None:
     assert not [row for row in checks.values() if row["gates"]]
     smd = one(rows, row_kind="curve", curve="balance")
     assert (smd["x_label"], smd["y"]) == ("pre", checks["balance", "t"]["value"])
+
+
+def test_balance_blocks_where_asked() -> None:
+    units = log().assign(x1=lambda t: t["x1"] + 0.5 * (t["variant"] == "t"))
+    spec = {"checks": json.dumps({"balance": {"on_fail": "block"}})}
+    rows = run(st.moments(units, parts=("y", "x1")), [CUPED], spec=spec)
+    row = one(rows, check_name="balance")
+    assert (row["status"], row["gates"], row["reason_code"]) == ("fail", True, "imbalance")
 
 
 def daily(units: pd.DataFrame, kind: str, column: str) -> pd.DataFrame:

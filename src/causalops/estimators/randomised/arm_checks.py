@@ -53,6 +53,7 @@ def balance_family(experiment: Experiment, rows: list[Row]) -> list[Row]:
         row["p_adjusted"] = adjusted
         if adjusted is not None and adjusted < BALANCE_THRESHOLD:
             row |= {"status": "warn", "reason_code": "imbalance", "message": REASONS["imbalance"]}
+            row |= ruled(experiment, row)
     return []
 
 

@@ -113,8 +113,9 @@ def _experiment(
         weights={name: row.get("weight") for name, row in by_position.items()},
         metrics=tuple(_metric(row) for row in sorted(metrics, key=lambda r: r["position"] or 0)),
         on_fail={
-            name: (check or {}).get("on_fail") or "block"
+            name: check["on_fail"]
             for name, check in parsed(spec.get("checks"), {}).items()
+            if check and check.get("on_fail")
         },
         robustness=frozenset(item["name"] for item in parsed(spec.get("robustness"), [])),
         seed=int(payload.get("seed") or SEED),

@@ -51,11 +51,11 @@ WARNING_ONLY = frozenset(
 def ruled(experiment: Experiment, row: Row) -> Row:
     """Apply the experiment's `on_fail`: block gates, warn lowers a fail, ignore gates nothing.
 
-    A check that can only warn fails where the experiment says `block`. Segments are evidence and
-    never gate.
+    A check that can only warn fails where the experiment says `block`. Segments and the triggered
+    units are evidence and never gate.
     """
     rule = experiment.on_fail.get(row["check_name"])
-    if rule == "block" and row["segment_dim"] == "all":
+    if rule == "block" and row["segment_dim"] == "all" and row["population"] != "triggered":
         is_raised = row["status"] == "warn" and row["check_name"] in WARNING_ONLY
         return row | {"gates": True, "status": "fail" if is_raised else row["status"]}
     if rule == "warn":
