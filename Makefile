@@ -58,7 +58,7 @@ test: lint ## Lint, then every test at its default size
 	$(BIN)/pytest -n 2 --dist loadfile
 
 calibrate: .venv/.ready ## Simulations at full size (R = 20,000)
-	$(BIN)/pytest -n 2 tests/calibration --full
+	$(BIN)/pytest -n 2 tests/calibration -m full
 
 docs: build-demo ## dbt's documentation of the demo, in demo/target
 	$(DBT) docs generate $(DEMO) --static

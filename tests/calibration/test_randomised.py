@@ -131,7 +131,7 @@ def test_post_stratified_effects(size: int) -> None:
     type_one(p_values, size)
 
 
-@pytest.mark.parametrize("size", [20_000])
+@pytest.mark.parametrize("size", [10_000])
 @pytest.mark.parametrize("weights", [(0.5, 0.5), (0.1, 0.9), (0.2, 0.3, 0.5)])
 def test_srm_false_alarms(weights: tuple[float, ...], size: int) -> None:
     """p < .001 on 10,000 units: at most .001 + 3 sqrt(.001 / R) of the experiments alarm."""
