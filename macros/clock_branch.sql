@@ -1,43 +1,58 @@
-{# One scan of one input model for `experiment_clock`. `source` is an assignment or fact mapping. #}
+{# One scan of one input model for `experiment_clock`. `source` is an assignment or fact mapping. The
+   inner aliases carry a prefix, so that no column of the user's can be mistaken for them. #}
 {% macro clock_branch(role, source, slots) -%}
     {%- set map = source.payload -%}
-    {%- set unit = adapter.quote(source.unit_column) -%}
     {%- set stamp = map.timestamp -%}
-    {%- set hashes = {} -%}
-    {%- if role == 'assignment' -%}
-        {%- do hashes.update({0: causalops.assignment_columns(source)}) -%}
-    {%- endif -%}
-    {%- for measure in map.slots or [] -%}
-        {%- set columns = [unit] + ([adapter.quote(stamp.column)] if stamp else []) -%}
-        {%- if measure.value -%}{%- do columns.append(adapter.quote(measure.value)) -%}{%- endif -%}
-        {%- for filter in measure.filters -%}{%- do columns.append(adapter.quote(filter.column)) -%}{%- endfor -%}
-        {%- do hashes.update({measure.slot: columns}) -%}
-    {%- endfor %}
+    {%- set at = causalops.to_utc('source.' ~ adapter.quote(stamp.column), stamp.kind) if stamp else none -%}
+    {%- set hashes = causalops.hashed_columns(role, source) %}
     select
         '{{ role }}',
         {{ causalops.text_literal(source.input_model) }},
         {{ causalops.text_literal(source.name) }},
-        {% if map.key %}cast({{ adapter.quote(map.key) }} as {{ dbt.type_string() }}){% else %}cast(null as {{ dbt.type_string() }}){% endif %} as key_text,
-        {% if stamp %}{{ causalops.local_day(causalops.to_utc(adapter.quote(stamp.column), stamp.kind), stamp.kind, var('timezone')) }}{% else %}cast(null as date){% endif %} as day,
+        {{ 'true' if stamp else 'false' }},
+        causalops_key,
+        causalops_day,
         count(*)
         {%- for slot in [0] + slots | list %},
-        {% if slot in hashes %}sum({{ causalops.row_hash(hashes[slot]) }}){% else %}cast(null as {{ causalops.type_wide_integer() }}){% endif %}
+        {% if slot in hashes %}sum(causalops_hash_{{ slot }}){% else %}cast(null as {{ causalops.type_wide_integer() }}){% endif %}
         {%- endfor %}
-    from {{ ref(source.input_model) }}
-    cross join (
-        select 1 as is_read from open_inputs
-        where input_model = {{ causalops.text_literal(source.input_model) }}
-    ) as wanted
-    group by key_text, day
+    from (
+        select
+            {{ causalops.optional_text('source', map.key) }} as causalops_key,
+            {% if stamp %}{{ causalops.local_day(at, stamp.kind, var('timezone')) }}{% else %}cast(null as date){% endif %} as causalops_day
+            {%- for slot, columns in hashes.items() %},
+            {{ causalops.row_hash(columns) }} as causalops_hash_{{ slot }}
+            {%- endfor %}
+        from {{ ref(source.input_model) }} as source
+        where exists (
+            select 1 from open_inputs
+            where input_model = {{ causalops.text_literal(source.input_model) }}
+        )
+    ) as input_rows
+    group by causalops_key, causalops_day
 {%- endmacro %}
 
-{# Every column of an assignment model that a mapping names, quoted. #}
-{% macro assignment_columns(source) -%}
+{# slot -> the columns whose hash tells whether the data of the slot changed; 0 for assignment rows. #}
+{% macro hashed_columns(role, source) -%}
     {%- set map = source.payload -%}
-    {%- set names = [source.unit_column, map.variant] + map.segments -%}
-    {%- for name in [map.key, map.received, map.cluster, map.exclude] if name -%}{%- do names.append(name) -%}{%- endfor -%}
-    {%- for stamp in [map.timestamp, map.trigger] if stamp -%}{%- do names.append(stamp.column) -%}{%- endfor -%}
-    {%- set quoted = [] -%}
-    {%- for name in names -%}{%- do quoted.append(adapter.quote(name)) -%}{%- endfor -%}
-    {{ return(quoted) }}
+    {%- set hashes = {} -%}
+    {%- if role == 'assignment' -%}
+        {%- set names = [source.unit_column, map.variant] + map.segments -%}
+        {%- for name in [map.key, map.received, map.cluster, map.exclude] if name -%}{%- do names.append(name) -%}{%- endfor -%}
+        {%- for stamp in [map.timestamp, map.trigger] if stamp -%}{%- do names.append(stamp.column) -%}{%- endfor -%}
+        {%- do hashes.update({0: causalops.source_columns(names)}) -%}
+    {%- endif -%}
+    {%- for measure in map.slots or [] -%}
+        {%- set names = [source.unit_column] + ([map.timestamp.column] if map.timestamp else []) -%}
+        {%- if measure.value -%}{%- do names.append(measure.value) -%}{%- endif -%}
+        {%- for filter in measure.filters -%}{%- do names.append(filter.column) -%}{%- endfor -%}
+        {%- do hashes.update({measure.slot: causalops.source_columns(names)}) -%}
+    {%- endfor -%}
+    {{ return(hashes) }}
+{%- endmacro %}
+
+{% macro source_columns(names) -%}
+    {%- set columns = [] -%}
+    {%- for name in names -%}{%- do columns.append('source.' ~ adapter.quote(name)) -%}{%- endfor -%}
+    {{ return(columns) }}
 {%- endmacro %}

@@ -8,5 +8,5 @@
     {%- endif -%}
     select *
     from {{ ref('causalops', 'experiment_scorecard').render() }}
-    where experiment_id = {{ causalops.text_literal(this.name) }}
+    where experiment_id = {{ causalops.text_literal(model.name) }}
 {%- endmacro %}

@@ -60,7 +60,8 @@
         cast(null as {{ dbt.type_timestamp() }}), {{ causalops.is_true('source.' ~ adapter.quote(trigger.column)) }}, true
     {%- else -%}
         {%- set at = causalops.to_utc('source.' ~ adapter.quote(trigger.column), trigger.kind) -%}
-        {{ at }}, {{ at }} is not null, true
+        {%- set is_seen = 'coalesce(' ~ causalops.local_day(at, trigger.kind, var('timezone')) ~ ' <= due.as_of_date, false)' -%}
+        case when {{ is_seen }} then {{ at }} end, {{ is_seen }}, true
     {%- endif -%}
 {%- endmacro %}
 

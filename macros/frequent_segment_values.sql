@@ -9,6 +9,7 @@ kept_{{ slot }} as (
             seg_{{ slot }} as value,
             row_number() over (partition by experiment_id order by count(*) desc, seg_{{ slot }}) as frequency_rank
         from {{ exposures }}
+        where is_enrolled and is_planned
         group by experiment_id, seg_{{ slot }}
     ) as ranked
     where frequency_rank <= {{ var('max_segment_values') }}

@@ -24,8 +24,16 @@
             on unit_days.experiment_id = metrics.experiment_id
             and unit_days.exposure_day <= metrics.mature_through
             and unit_days.day_offset <= metrics.mature_days
+        inner join windows
+            on windows.experiment_id = metrics.experiment_id
+            and windows.window_fact = unit_days.fact
         where metrics.block_id = {{ block.block_id }}
             and unit_days.fact in ({{ facts | join(', ') }})
+            and unit_days.day_offset >= case
+                {%- for part in parts %}
+                when unit_days.fact = {{ causalops.text_literal(part.fact) }} then windows.from_{{ part.slot }}
+                {%- endfor %}
+            end
         {%- if not is_single %}
         group by metrics.experiment_id, metrics.metric, unit_days.variant, unit_days.unit_id, unit_days.day_offset
         {%- endif %}

@@ -3,7 +3,7 @@
     {{ return(adapter.dispatch('row_hash', 'causalops')(columns)) }}
 {%- endmacro %}
 
-{# 15 hexadecimal digits of md5 fit a signed 64-bit integer on every engine. #}
+{# Where an engine has no row hash of its own: 8 hexadecimal digits of md5. #}
 {% macro default__row_hash(columns) -%}
     cast(cast({{ causalops.md5_integer(causalops.joined_text(columns)) }} as {{ dbt.type_bigint() }}) as decimal(38, 0))
 {%- endmacro %}
@@ -15,6 +15,9 @@
 {# Unambiguous text of several columns: NULL differs from every text. #}
 {% macro joined_text(columns) -%}
     {%- for column in columns -%}
-        coalesce(cast({{ column }} as {{ dbt.type_string() }}), '~null'){% if not loop.last %} || '|' || {% endif %}
+        coalesce(
+            cast(length(cast({{ column }} as {{ dbt.type_string() }})) as {{ dbt.type_string() }}) || ':' || cast({{ column }} as {{ dbt.type_string() }}),
+            '-'
+        ){% if not loop.last %} || '|' || {% endif %}
     {%- endfor -%}
 {%- endmacro %}

@@ -14,8 +14,8 @@
     {%- if kind == 'timestamptz' -%}({{ column }} at time zone 'UTC')
     {%- elif kind == 'text' -%}
         case
-            when regexp_matches({{ column }}, '[0-9:](Z|[+-][0-9]{2}(:?[0-9]{2})?)$')
-                and regexp_matches({{ column }}, ':')
+            when regexp_matches(cast({{ column }} as varchar), '[0-9:](Z|[+-][0-9]{2}(:?[0-9]{2})?)$')
+                and regexp_matches(cast({{ column }} as varchar), ':')
                 then try_cast({{ column }} as timestamptz) at time zone 'UTC'
             else try_cast({{ column }} as timestamp)
         end
@@ -29,6 +29,7 @@
 
 {% macro default__local_day(utc, kind, zone) -%}
     {%- if kind == 'date' or zone == 'UTC' -%}cast({{ utc }} as date)
-    {%- else -%}cast(({{ utc }} at time zone 'UTC') at time zone {{ causalops.text_literal(zone) }} as date)
+    {#- A zone cannot shift the first and last years a timestamp can hold. #}
+    {%- else -%}case when {{ utc }} between timestamp '0002-01-01' and timestamp '9998-12-31' then cast(({{ utc }} at time zone 'UTC') at time zone {{ causalops.text_literal(zone) }} as date) end
     {%- endif -%}
 {%- endmacro %}

@@ -26,6 +26,16 @@ populations as (
     group by metrics.experiment_id, metrics.metric, exposures.variant
 ),
 
+windows as (
+    select
+        experiment_id,
+        fact as window_fact
+        {%- for slot in range(1, var('max_slots') + 1) %},
+        from_{{ slot }}
+        {%- endfor %}
+    from {{ ref('causalops', 'experiment_windows') }}
+),
+
 unit_days as (
     select
         unit_days.*,
@@ -56,24 +66,36 @@ pairs as (
     {%- for block in causalops.registry_rows(registry, 'block') %}
     {{ causalops.offset_pairs(block) }}
     {%- endfor %}
+),
+
+-- An arm that is silent on a day is all zeros, not absent.
+days as (
+    select distinct experiment_id, metric, day_offset, a, b, is_zero_filled
+    from pairs
 )
 
 select
-    pairs.experiment_id,
-    pairs.metric,
-    pairs.variant,
-    pairs.day_offset,
-    pairs.a,
-    pairs.b,
-    case when pairs.is_zero_filled then populations.n_units else pairs.n_present end as n,
+    days.experiment_id,
+    days.metric,
+    populations.variant,
+    days.day_offset,
+    days.a,
+    days.b,
+    case when days.is_zero_filled then populations.n_units else coalesce(pairs.n_present, 0) end as n,
     0.0 as shift_a,
     0.0 as shift_b,
-    pairs.sum_a,
-    pairs.sum_b,
-    pairs.sum_ab,
-    pairs.sum_aaa
-from pairs
+    coalesce(pairs.sum_a, 0) as sum_a,
+    coalesce(pairs.sum_b, 0) as sum_b,
+    coalesce(pairs.sum_ab, 0) as sum_ab,
+    coalesce(pairs.sum_aaa, 0) as sum_aaa
+from days
 inner join populations
-    on populations.experiment_id = pairs.experiment_id
-    and populations.metric = pairs.metric
-    and populations.variant = pairs.variant
+    on populations.experiment_id = days.experiment_id
+    and populations.metric = days.metric
+left join pairs
+    on pairs.experiment_id = days.experiment_id
+    and pairs.metric = days.metric
+    and pairs.variant = populations.variant
+    and pairs.day_offset = days.day_offset
+    and pairs.a = days.a
+    and pairs.b = days.b

@@ -10,7 +10,11 @@ registry as (
 ),
 
 open_experiments as (
-    select registry.*
+    select
+        registry.*,
+        cast({{ dbt.dateadd('day', 'registry.last_day_offset', 'registry.end_date') }} as date) as last_changing_day,
+        -- A shorter configuration is published at the date of the version it replaces, not before it.
+        case when {{ causalops.is_current_run() }} then published.as_of_date end as published_as_of
     from registry
     left join {{ ref('causalops', 'experiment_published') }} as published
         on published.experiment_id = registry.experiment_id
@@ -33,7 +37,7 @@ reach as (
 inputs as (
     select
         open_experiments.experiment_id,
-        coalesce(reach.n_rows, 0) as n_rows,
+        case when inputs.is_sparse then 1 else coalesce(reach.n_rows, 0) end as n_rows,
         case
             when not inputs.has_time or inputs.is_sparse then null
             -- Enrolment that is over no longer holds the clock: its log falls silent.
@@ -65,15 +69,14 @@ dated as (
     select
         open_experiments.*,
         clocks.has_rows,
-        cast({{ dbt.dateadd('day', 'open_experiments.last_day_offset', 'open_experiments.end_date') }} as date) as last_changing_day,
         case
             -- Without any timestamp the run itself gives the date.
             when not open_experiments.has_time then {{ causalops.untimed_day() }}
             else least(
                 clocks.last_day,
-                coalesce(
-                    cast({{ dbt.dateadd('day', 'open_experiments.last_day_offset', 'open_experiments.end_date') }} as date),
-                    clocks.last_day
+                greatest(
+                    coalesce(open_experiments.last_changing_day, clocks.last_day),
+                    coalesce(open_experiments.published_as_of, cast('1900-01-01' as date))
                 )
             )
         end as as_of_date

@@ -25,6 +25,7 @@ input_days as (
         cast(null as {{ dbt.type_string() }}) as role,
         cast(null as {{ dbt.type_string() }}) as input_model,
         cast(null as {{ dbt.type_string() }}) as unit,
+        cast(null as boolean) as is_timed,
         cast(null as {{ dbt.type_string() }}) as assignment_key,
         cast(null as date) as day,
         cast(null as {{ dbt.type_bigint() }}) as n_rows,

@@ -24,7 +24,7 @@ compared as (
         fingerprints.n_future_rows,
         case
             when latest.analysis_hash = snapshots.analysis_hash
-                then fingerprints.n_rows_to_previous - latest.n_input_rows
+                then greatest(fingerprints.n_rows_to_previous - latest.n_input_rows, 0)
         end as n_late_rows,
         latest.as_of_date as previous_as_of,
         first_version.protocol as first_protocol,
@@ -69,7 +69,7 @@ select
     '0.1.0' as code_version,
     n_input_rows,
     n_late_rows,
-    n_future_rows,
+    case when has_time then n_future_rows end as n_future_rows,
     has_time,
     start_date,
     end_date,

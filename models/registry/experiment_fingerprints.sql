@@ -31,8 +31,8 @@ days_read as (
         parts_read.slot,
         clock.n_rows,
         clock.day,
-        clock.day is null or clock.day <= snapshots.as_of_date as is_read,
-        clock.day is null or clock.day <= snapshots.previous_as_of as is_before_previous,
+        not clock.is_timed or coalesce(clock.day <= snapshots.as_of_date, false) as is_read,
+        not clock.is_timed or coalesce(clock.day <= snapshots.previous_as_of, false) as is_before_previous,
         case parts_read.slot
             when 0 then clock.hash_0
             {%- for slot in slots %}
@@ -47,7 +47,9 @@ days_read as (
         and clock.unit = snapshots.unit
         and (parts_read.slot = 0) = (clock.role = 'assignment')
         and (parts_read.slot > 0 or snapshots.assignment_key is null or clock.assignment_key = snapshots.assignment_key)
-    where clock.day is null
+    -- Exposures of any day before count: who was exposed earlier is not enrolled now.
+    where not clock.is_timed
+        or parts_read.slot = 0
         or snapshots.start_date is null
         or clock.day >= {{ dbt.dateadd('day', '-snapshots.max_pre_days', 'snapshots.start_date') }}
 ),

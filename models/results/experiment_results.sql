@@ -43,11 +43,14 @@ computed as (
 -- A failed check that gates blocks every verdict of its experiment; with several, the first by name explains.
 failed_gates as (
     select
-        experiment_id,
+        computed.experiment_id,
         check_name as gate,
         'Blocked by the check ' || check_name || coalesce(': ' || message, '.') as gate_message,
-        row_number() over (partition by experiment_id order by check_name, metric, variant, message) as gate_order
+        row_number() over (partition by computed.experiment_id order by check_name, metric, variant, message) as gate_order
     from computed
+    inner join due
+        on due.experiment_id = computed.experiment_id
+        and due.run_id = computed.run_id
     where row_kind = 'check' and analysis = 'main' and status = 'fail' and gates
 ),
 

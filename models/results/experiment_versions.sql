@@ -16,8 +16,12 @@ due as (
 ),
 
 written as (
-    select distinct experiment_id, run_id, version
+    select experiment_id, run_id, version
     from {{ ref('causalops', 'experiment_results') }}
+    group by experiment_id, run_id, version
+    -- Effects without their sample-ratio check, or checks without effects, are no version.
+    having max(case when row_kind = 'check' and check_name = 'srm' then 1 else 0 end) = 1
+        and max(case when row_kind = 'estimate' then 1 else 0 end) = 1
 )
 
 select

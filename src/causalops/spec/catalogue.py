@@ -173,8 +173,20 @@ def _columns_named(item: Input) -> Iterable[tuple[KeyPath, str]]:
                 yield (*path, "filter", condition.column), condition.column
 
 
+_NOT_A_TIME = (
+    *("BOOL", "TINYINT", "SMALLINT", "INT", "BIGINT", "HUGEINT", "UINT", "UTINY", "USMALL", "UBIG"),
+    *("DECIMAL", "NUMERIC", "NUMBER", "DOUBLE", "FLOAT", "REAL", "TIME WITH", "INTERVAL"),
+)
+
+
 def _column_problems(item: Input, document: Document, path: KeyPath, column: str) -> list[Problem]:
-    if not item.columns or column in item.columns:
+    if not item.columns:
+        return []
+    if column in item.columns:
+        kind = item.columns[column].upper()
+        if path[-1] == "timestamp" and kind.startswith(_NOT_A_TIME):
+            message = f"column {{value}} of '{item.name}' is {kind}, not a date or a timestamp"
+            return [Problem(item.file, message, document.line(path), path, column)]
         return []
     what = f"column of '{item.name}',"
     return [unknown(item.file, what, column, item.columns, path, document.line(path))]

@@ -15,7 +15,8 @@ from causalops.spec.project import Project
 from causalops.spec.slots import PlacedPart, Placement, SlotBook
 
 Row = dict[str, Any]
-_FLAG_TYPES = ("BOOL", "TINYINT", "SMALLINT", "INT", "BIGINT", "HUGEINT", "UINT", "UTINY", "NUMBER")
+_FLAG_TYPES = ("BOOL", "TINYINT", "SMALLINT", "INT", "BIGINT", "HUGEINT", "UINT", "UTINY", "NUMBER",
+               "DOUBLE", "FLOAT", "REAL", "DECIMAL", "NUMERIC")  # fmt: skip
 
 
 @dataclass

@@ -56,7 +56,8 @@ def registry_rows(spec_rows: Iterable[Mapping[str, Any]]) -> list[Row]:
     if package is not None and package != __version__:
         raise RuntimeError(
             f"the dbt package causalops is version {package} but the Python package dbt-causalops "
-            f"is version {__version__}: run `pip install dbt-causalops=={package}`"
+            f"is version {__version__}: run `pip install` with the folder of the dbt package "
+            "(dbt_packages/causalops)"
         )
     project = check_project(source)
     slots, blocks = SlotBook(project.settings.max_slots), BlockBook()
@@ -178,7 +179,7 @@ def _experiment_row(
 
 def _planned_fields(plan: Plan, placement: Placement | None, settings: Settings) -> Row:
     spec, main = plan.spec, [metric for metric in plan.metrics if metric.analysis == MAIN]
-    ends = [metric.mature_days for metric in main if metric.mature_days is not None]
+    ends = [metric.mature_days for metric in plan.metrics if metric.mature_days is not None]
     windows = [part.window.pre_days or 0 for metric in plan.metrics for part in metric.parts]
     strata = plan.assignment.segments.index(spec.strata) + 1 if spec.strata else None
     protocol = {
