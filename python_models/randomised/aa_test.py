@@ -11,5 +11,6 @@ def model(dbt, session):
     from causalops.estimators.randomised import aa_test
     from causalops.frames import due_experiments, result_rows
 
-    inputs = due_experiments(due, ("aa_test",), registry, moments, profile, caps, daily, buckets, counts)
+    tables = registry, moments, profile, caps, daily, buckets, counts
+    inputs = due_experiments(due, ("aa_test",), *tables)
     return result_rows(session, aa_test.run(*inputs), inputs[0])

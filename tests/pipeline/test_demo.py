@@ -105,7 +105,8 @@ def test_a_broken_split_blocks_every_verdict(demo: duckdb.DuckDBPyConnection) ->
     assert rows["effect"].notna().all()
     srm = demo.sql(
         "select p_value, status, gates from main_causalops.experiment_checks where experiment_id = "
-        "'new_ranker' and check_name = 'srm' and population = 'first_exposed' and segment_dim = 'all'"
+        "'new_ranker' and check_name = 'srm' and population = 'first_exposed' "
+        "and segment_dim = 'all'"
     ).fetchall()
     assert len(srm) == 1
     assert srm[0][0] < 1e-6
@@ -119,7 +120,8 @@ def test_a_draft_is_in_the_catalog_and_nowhere_else(demo: duckdb.DuckDBPyConnect
     ).fetchall()
     assert catalog == [("draft", "valid")]
     for view in ("estimates", "checks", "curves", "scorecard"):
-        query = f"select count(*) from main_causalops.experiment_{view} where experiment_id = 'draft_idea'"
+        relation = f"main_causalops.experiment_{view}"
+        query = f"select count(*) from {relation} where experiment_id = 'draft_idea'"
         assert demo.sql(query).fetchall() == [(0,)]
 
 
@@ -189,7 +191,8 @@ def test_the_ratio_agrees_with_rows(
 ) -> None:
     found = one(
         demo,
-        f"experiment_id = 'checkout_cta' and metric = 'order_value' and method = 'ratio' and population = 'exposed' and {MAIN}",
+        "experiment_id = 'checkout_cta' and metric = 'order_value' and method = 'ratio' "
+        f"and population = 'exposed' and {MAIN}",
     )
     ratios, variances = [], []
     for arm in ("short", "control"):

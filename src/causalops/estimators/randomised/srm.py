@@ -35,8 +35,10 @@ def run(due: Any, registry: Any, counts: Any) -> list[Row]:
             rows += _experiment_rows(experiment, by_id[experiment.id])
         except Exception as error:
             message = f"{REASONS['internal_error']} ({type(error).__name__}: {error})"
-            rows.append(check_row(experiment_id=experiment.id, check_name="srm", status="fail", gates=True,
-                                  reason_code="internal_error", message=message))  # fmt: skip
+            rows.append(check_row(
+                experiment_id=experiment.id, check_name="srm", status="fail", gates=True,
+                reason_code="internal_error", message=message,
+            ))  # fmt: skip
     return rows
 
 
