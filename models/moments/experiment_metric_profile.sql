@@ -21,11 +21,7 @@ exposures as (
 ),
 
 populations as (
-    select exposures.*, 'exposed' as population from exposures where not is_crossover
-    union all
-    select exposures.*, 'triggered' as population from exposures where not is_crossover and is_triggered
-    union all
-    select exposures.*, 'crossover' as population from exposures where is_crossover
+    {{ causalops.populations('exposures') }}
 ),
 
 counted as (
@@ -48,11 +44,7 @@ outcomes as (
 ),
 
 outcome_populations as (
-    select outcomes.*, 'exposed' as population from outcomes where not is_crossover
-    union all
-    select outcomes.*, 'triggered' as population from outcomes where not is_crossover and is_triggered
-    union all
-    select outcomes.*, 'crossover' as population from outcomes where is_crossover
+    {{ causalops.populations('outcomes') }}
 ),
 
 summed as (

@@ -15,11 +15,7 @@ segments as (
 ),
 
 populations as (
-    select cells.*, 'exposed' as population from cells where not is_crossover
-    union all
-    select cells.*, 'triggered' as population from cells where not is_crossover and is_triggered
-    union all
-    select cells.*, 'crossover' as population from cells where is_crossover
+    {{ causalops.populations('cells') }}
 ),
 
 by_segment as (
