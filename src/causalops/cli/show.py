@@ -134,7 +134,7 @@ def _effect_lines(scores: list[Row]) -> list[str]:
     lines.append("  " + text[0])
     for row, line in zip(rows, text[1:], strict=True):
         lines.append("  " + line)
-        if row["message"]:
+        if row["message"] and row["status"] != "blocked":  # the head of the page says why
             lines.append("      " + row["message"])
     return lines
 
@@ -161,7 +161,7 @@ def _other_lines(estimates: list[Row]) -> list[str]:
         lines += ["", title, "  " + text[0]]
         for row, line in zip(part, text[1:], strict=True):
             lines.append("  " + line)
-            if row["message"]:
+            if row["message"] and row["status"] != "blocked":
                 lines.append("      " + row["message"])
     return lines
 

@@ -232,9 +232,17 @@ def _count_row(
     return check_row(
         experiment_id=experiment.id, check_name=name, statistic=test.statistic, df=test.df,
         p_value=test.p_value, threshold=THRESHOLD, status=status, reason_code=reason,
-        message=None if reason is None else REASONS[reason],
+        message=None if reason is None else REASONS[reason] + _sizes(details, test),
         details=json.dumps(details, sort_keys=True), **values,
     )  # fmt: skip
+
+
+def _sizes(details: Mapping[str, Any], test: CountTest) -> str:
+    """The counts behind a ratio that does not fit, for the reader of the message."""
+    if "observed" not in details or test.p_value is None:
+        return ""
+    arms = ", ".join(f"{name} {count:,}" for name, count in details["observed"].items())
+    return f" Units: {arms} (p = {test.p_value:.2g})."
 
 
 def _exposure_curve(experiment: Experiment, overall: list[Record]) -> list[Row]:
