@@ -23,12 +23,6 @@ due as (
     where due.is_due
 ),
 
-variants as (
-    select experiment_id, name as variant
-    from {{ registry }}
-    where row_kind = 'variant'
-),
-
 logged as (
     {{ causalops.empty_exposure_rows(slots) }}
     {%- for source in causalops.registry_rows(registry, 'assignment') %}
@@ -73,7 +67,7 @@ first_exposures as (
         ordered.received,
         ordered.cluster_id,
         ordered.has_trigger,
-        variants.variant is not null as is_planned,
+        variants.name is not null as is_planned,
         coalesce(ordered.exposure_day >= due.start_date, true)
             and coalesce(ordered.exposure_day <= due.end_date, true) as is_enrolled,
         ordered.n_excluded = 1 as is_excluded,
@@ -85,9 +79,10 @@ first_exposures as (
     from ordered
     inner join due
         on due.experiment_id = ordered.experiment_id
-    left join variants
-        on variants.experiment_id = ordered.experiment_id
-        and variants.variant = ordered.variant
+    left join {{ registry }} as variants
+        on variants.row_kind = 'variant'
+        and variants.experiment_id = ordered.experiment_id
+        and variants.name = ordered.variant
     where ordered.exposure_number = 1
 ),
 
