@@ -104,7 +104,7 @@ def experiment_text(answers: Answers) -> str:
         f"unit: {_flow([answers['unit']])[1:-1]}",
         f"variants: {_flow([arm.strip() for arm in answers['variants'].split(',')])}",
         f"control: {_flow([answers['control']])[1:-1]}",
-        *([f"start: {answers['start']}"] if answers["start"] else []),
+        *(f"{day}: {answers[day]}" for day in ("start", "end") if answers[day]),
         f"metrics: {_flow({'primary': [answers['metric']]})}",
         "{% endcall %}",
     ]
@@ -219,9 +219,10 @@ def _ask_all(given: dict[str, str | None]) -> dict[str, str]:
         raise click.ClickException(f"'{experiment}' cannot be a name: see `causalops new`")
     variants = ask("variants", "  its variants, with commas", "control,treatment")
     ask("control", "  which of them is the control", variants.split(",")[0])
-    answers["start"] = ""
+    answers["start"] = answers["end"] = ""
     if answers["exposed_at"]:
         ask("start", "  first day (YYYY-MM-DD)")
+        ask("end", "  last day of enrolment (YYYY-MM-DD), or none while it runs", "none")
     return answers
 
 
@@ -260,6 +261,7 @@ def _write(project: Path, files: Files) -> None:
 @click.option("--variants", help="Its variants, with commas.")
 @click.option("--control", help="Which of them is the control.")
 @click.option("--start", help="First day, YYYY-MM-DD, when exposures have a timestamp.")
+@click.option("--end", help="Last day of enrolment, or none while it runs.")
 @click.option("--package", default=_package_folder, help="Folder or git address of the package.")
 def command(project_dir: Path, **given: str | None) -> None:
     """Ask for tables and columns, and write the first files. No file is ever overwritten."""

@@ -27,6 +27,7 @@ ANSWERS = {
     "variants": "control, short",
     "control": "control",
     "start": "2026-01-05",
+    "end": "2026-01-18",
     "package": "../causalops",
 }
 
