@@ -36,12 +36,12 @@
         sum({{ pair.a }} * {{ pair.b }}) as sum_ab_{{ key }},
         {%- endfor %}
         sum(y * y * y) as sum_yyy,
-        sum(case when raw_y = 0 then 1 else 0 end) as n_zero,
+        sum(case when unshifted_y = 0 then 1 else 0 end) as n_zero,
         sum(is_capped) as n_capped,
         sum(n_nonfinite) as n_nonfinite,
         sum(has_pre) as n_pre,
-        min(raw_y) as lowest,
-        max(raw_y) as highest
+        min(unshifted_y) as lowest,
+        max(unshifted_y) as highest
     from (
         select
             units.experiment_id,
@@ -53,7 +53,7 @@
             units.n_nonfinite,
             units.has_pre,
             units.is_capped,
-            units.y as raw_y
+            units.y as unshifted_y
             {%- for name in names %},
             case when {{ present }} then units.{{ name }} - shift_{{ name }}.shift end as {{ name }}
             {%- endfor %}

@@ -6,7 +6,7 @@
     {%- set existing = adapter.get_relation(relation.database, relation.schema, relation.identifier) -%}
     {%- if existing is none and flags.WHICH not in ('run', 'build') -%}{{ return([]) }}{%- endif -%}
     {%- set query -%}
-        select input_model, name, unit_column, has_time, block_id, payload
+        select input_model, name, unit_column, block_id, payload
         from {{ relation }}
         where row_kind = '{{ row_kind }}'
         order by input_model, name, block_id
@@ -14,8 +14,8 @@
     {%- set rows = [] -%}
     {%- for row in run_query(query).rows -%}
         {%- do rows.append({
-            'input_model': row[0], 'name': row[1], 'unit_column': row[2], 'has_time': row[3],
-            'block_id': row[4], 'payload': fromjson(row[5]),
+            'input_model': row[0], 'name': row[1], 'unit_column': row[2],
+            'block_id': row[3], 'payload': fromjson(row[4]),
         }) -%}
     {%- endfor -%}
     {{ return(rows) }}
