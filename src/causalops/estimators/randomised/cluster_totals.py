@@ -1,0 +1,148 @@
+"""Totals of clusters: what the warehouse sends of one arm so that its clusters can vary together.
+
+`Totals` holds G groups of clusters: `size` n_g (units with an outcome, per cluster), `count` k
+(clusters in the group; 1 for a single cluster), `total` (G, P) sums over the group of
+T = sum over a cluster's units of (part - shift), and `cross` (G, P, P) sums of T T'. Parts are
+named as in `causalops.moments` (y, z, x1, w1, ...); anything else that a unit carries may be a part too
+(d, the treatment received). A part that some units miss has a companion `n_<part>`: the units that
+have it. Single clusters carry their id as label; a cluster with units in both arms is one cluster.
+Groups (k > 1) hold clusters of equal size in one arm only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from causalops.moments import Floats
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Totals of one arm's clusters, by group; `shift` (P) was taken off each part's values."""
+
+    parts: tuple[str, ...]
+    labels: tuple[str, ...]
+    size: Floats
+    count: Floats
+    total: Floats
+    cross: Floats
+    shift: Floats
+
+    @property
+    def n_units(self) -> float:
+        return float(self.size @ self.count)
+
+    @property
+    def n_clusters(self) -> int:
+        return int(self.count.sum())
+
+    @property
+    def is_single(self) -> bool:
+        """Whether every group is one cluster."""
+        return bool((self.count == 1).all())
+
+    def column(self, part: str) -> Floats:
+        """Sums of one part by group."""
+        return np.asarray(self.total[:, self.parts.index(part)])
+
+
+def totals(
+    labels: Sequence[str], size: npt.ArrayLike, parts: Mapping[str, npt.ArrayLike],
+    shift: Mapping[str, float] | None = None,
+) -> Totals:  # fmt: skip
+    """Single clusters of one arm: per cluster its units and each part's total (less shifts)."""
+    names = tuple(parts)
+    total = np.zeros((len(labels), len(names)))
+    for index, name in enumerate(names):
+        total[:, index] = np.asarray(parts[name], dtype=float)
+    return Totals(
+        names, tuple(labels), np.asarray(size, dtype=float), np.ones(len(labels)), total,
+        total[:, :, None] * total[:, None, :], np.array([(shift or {}).get(n, 0.0) for n in names]),
+    )  # fmt: skip
+
+
+def totals_of_units(
+    clusters: npt.ArrayLike, values: Mapping[str, npt.ArrayLike],
+    shift: Mapping[str, float] | None = None,
+) -> Totals:  # fmt: skip
+    """Single clusters of one arm from one value per unit and part; NaN in a covariate is missing.
+
+    Every unit counts, so units without an outcome are left out by the caller.
+    """
+    names, where = np.unique(np.asarray(clusters).astype(str), return_inverse=True)
+    parts: dict[str, npt.ArrayLike] = {}
+    for part, column in values.items():
+        gap = np.asarray(column, dtype=float) - (shift or {}).get(part, 0.0)
+        present = ~np.isnan(gap)
+        parts[part] = np.bincount(where, np.where(present, gap, 0.0), len(names))
+        if not present.all():
+            parts["n_" + part] = np.bincount(where, present.astype(float), len(names))
+    return totals([str(n) for n in names], np.bincount(where, minlength=len(names)), parts, shift)
+
+
+def by_size(arm: Totals) -> Totals:
+    """The same clusters in groups of equal size: what the warehouse sends when they are many."""
+    sizes, where = np.unique(arm.size, return_inverse=True)
+    grouped = [np.zeros((len(sizes), *values.shape[1:]))
+               for values in (arm.count, arm.total, arm.cross)]  # fmt: skip
+    for target, values in zip(grouped, (arm.count, arm.total, arm.cross), strict=True):
+        np.add.at(target, where, values)
+    labels = tuple(f"{size:.0f}" for size in sizes)
+    return Totals(arm.parts, labels, sizes, grouped[0], grouped[1], grouped[2], arm.shift)
+
+
+def complete(arm: Totals, centres: Mapping[str, float]) -> Totals:
+    """Totals with a missing value of a part put at its centre; nobody is dropped.
+
+    The filled total is T + (n_g - n_<part>) (centre - shift), linear in the totals: a matrix on
+    (totals, size) gives total and cross alike.
+    """
+    missing = [part for part in arm.parts if "n_" + part in arm.parts]
+    if not missing:
+        return arm
+    keep = [part for part in arm.parts if not part.startswith("n_")]
+    fill = np.zeros((len(keep), len(arm.parts)))
+    gap = np.zeros(len(keep))
+    for row, part in enumerate(keep):
+        fill[row, arm.parts.index(part)] = 1.0
+        if part in missing:
+            gap[row] = centres[part] - arm.shift[arm.parts.index(part)]
+            fill[row, arm.parts.index("n_" + part)] = -gap[row]
+    total = arm.total @ fill.T
+    added = arm.size[:, None] * gap
+    mixed = total[:, :, None] * added[:, None, :]
+    cross = np.einsum("ap,gpq,bq->gab", fill, arm.cross, fill) + mixed + mixed.transpose(0, 2, 1)
+    cross += arm.count[:, None, None] * added[:, :, None] * added[:, None, :]
+    shift = np.array([arm.shift[arm.parts.index(part)] for part in keep])
+    total = total + arm.count[:, None] * added
+    return replace(arm, parts=tuple(keep), total=total, cross=cross, shift=shift)
+
+
+def totals_of_columns(columns: Mapping[str, npt.NDArray[Any]]) -> Totals:
+    """One arm from the warehouse's long rows, as columns.
+
+    They are label, size, count, a, b, total (of a), cross (sum of products) and shift (of a). A row
+    with a = b carries the part's total; only groups (count > 1) need products.
+    """
+    on = columns["a"] == columns["b"]
+    names, a = np.unique(columns["a"].astype(str), return_inverse=True)
+    labels, group = np.unique(columns["label"].astype(str), return_inverse=True)
+    size, count = np.zeros(len(labels)), np.ones(len(labels))
+    total, shift = np.zeros((len(labels), len(names))), np.zeros(len(names))
+    size[group[on]] = columns["size"][on].astype(float)
+    count[group[on]] = columns["count"][on].astype(float)
+    total[group[on], a[on]] = columns["total"][on].astype(float)
+    shift[a[on]] = columns["shift"][on].astype(float)
+    cross = total[:, :, None] * total[:, None, :]
+    many = count[group] > 1
+    if many.any():
+        b = np.searchsorted(names, columns["b"][many].astype(str))
+        values = columns["cross"][many].astype(float)
+        cross[group[many], a[many], b] = cross[group[many], b, a[many]] = values
+    parts = tuple(str(name) for name in names)
+    return Totals(parts, tuple(map(str, labels)), size, count, total, cross, shift)
