@@ -38,7 +38,7 @@
     {%- set hashes = {} -%}
     {%- if role == 'assignment' -%}
         {%- set names = [source.unit_column, map.variant] + map.segments -%}
-        {%- for name in [map.key, map.received, map.cluster, map.exclude] if name -%}{%- do names.append(name) -%}{%- endfor -%}
+        {%- for name in [map.key, map.received, map.exclude] + (map.clusters or []) if name -%}{%- do names.append(name) -%}{%- endfor -%}
         {%- for stamp in [map.timestamp, map.trigger] if stamp -%}{%- do names.append(stamp.column) -%}{%- endfor -%}
         {%- do hashes.update({0: causalops.source_columns(names)}) -%}
     {%- endif -%}

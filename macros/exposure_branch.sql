@@ -13,7 +13,12 @@
         {% if kind %}{{ causalops.local_day(exposed_at, kind, var('timezone')) }}{% else %}cast(null as date){% endif %} as exposure_day,
         {{ causalops.trigger_columns(map.trigger) }},
         {{ causalops.optional_text('source', map.received) }},
-        {{ causalops.optional_text('source', map.cluster) }},
+        case due.cluster_slot
+            {%- for column in map.clusters %}
+            when {{ loop.index }} then {{ causalops.optional_text('source', column) }}
+            {%- endfor %}
+            {%- if not map.clusters %} when 0 then cast(null as {{ text }}){% endif %}
+        end,
         {% if map.exclude %}{{ causalops.is_true('source.' ~ adapter.quote(map.exclude)) }}{% else %}false{% endif %}
         {%- for slot in slots %},
         {{ causalops.optional_text('source', map.segments[slot - 1] if map.segments | length >= slot else none) }}

@@ -15,7 +15,8 @@ due as (
         registry.unit,
         registry.input_model,
         registry.assignment_key,
-        registry.strata_slot
+        registry.strata_slot,
+        registry.cluster_slot
     from {{ ref('causalops', 'experiment_due') }} as due
     inner join {{ registry }} as registry
         on registry.row_kind = 'experiment'

@@ -6,5 +6,5 @@ def model(dbt, session):
     from causalops.estimators.randomised import srm
     from causalops.frames import due_experiments, result_rows
 
-    inputs = due_experiments(due, ("aa_test", "ab_test"), registry, counts)
+    inputs = due_experiments(due, srm.DESIGNS, registry, counts)
     return result_rows(session, srm.run(*inputs), inputs[0])

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from causalops.spec.inputs import Assignment, Fact, Metric
+from causalops.spec.inputs import Assignment, Fact, Graph, Metric
 from causalops.spec.problems import KeyPath, Problem, unknown
 from causalops.spec.schema import folded
 from causalops.spec.validate import validated
 from causalops.spec.yaml_reader import Document
 
 Columns = Mapping[str, str]
-_SECTIONS = ("assignment", "fact", "metrics")
+_SECTIONS = ("assignment", "fact", "metrics", "graph")
 _BY_DBT = ("listed", "lists")
 
 
@@ -30,6 +30,7 @@ class Input:
     fact: Fact | None = None
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     problems: Mapping[KeyPath, tuple[Problem, ...]] = field(default_factory=dict)
+    graph: Graph | None = None
 
     def spoiled(self, *path: str) -> list[Problem]:
         """Problems of the whole input, and of the section or metric at `path`."""
@@ -114,6 +115,10 @@ def read_input(
     if data.get("fact") is not None:
         fact, problems, _ = validated(Fact, document.at("fact"), below=("fact",))
         found["fact",] += problems
+    graph = None
+    if data.get("graph") is not None:
+        graph, problems, _ = validated(Graph, document.at("graph"), below=("graph",))
+        found["graph",] += problems
     metrics: dict[str, Metric] = {}
     for metric in _metric_names(data):
         path = ("metrics", metric)
@@ -129,13 +134,11 @@ def read_input(
         line = document.line(("metrics",))
         found["metrics",].append(Problem(document.file, message, line, ("metrics",)))
     in_lists = tuple(key for key, models in lists.items() if name in models)
-    item = Input(name, document.file, in_lists, columns, assignment, fact, metrics)
+    item = Input(name, document.file, in_lists, columns, assignment, fact, metrics, graph=graph)
     for path, column in _columns_named(item):
         found[_spoils(path)] += _column_problems(item, document, path, column)
     problems_by_path = {path: tuple(problems) for path, problems in found.items() if problems}
-    return Input(
-        name, document.file, in_lists, columns, assignment, fact, metrics, problems_by_path
-    )
+    return replace(item, problems=problems_by_path)
 
 
 def _metric_names(data: Any) -> list[str]:
@@ -163,6 +166,10 @@ def _columns_named(item: Input) -> Iterable[tuple[KeyPath, str]]:
             yield ("fact", "units", name), column
         if item.fact.timestamp:
             yield ("fact", "timestamp"), item.fact.timestamp
+    if item.graph:
+        for key in ("source", "target", "weight"):
+            if getattr(item.graph, key) is not None:
+                yield ("graph", key), getattr(item.graph, key)
     for name, metric in item.metrics.items():
         measures = {"": metric, "numerator": metric.numerator, "denominator": metric.denominator}
         for key, measure in measures.items():
@@ -202,7 +209,4 @@ def _mark_twins(inputs: dict[str, Input], twins: list[tuple[str, str]]) -> None:
         problem = Problem(item.file, message, None, path, metric)
         kept = {name: value for name, value in item.metrics.items() if name != metric}
         problems = {**item.problems, path: (*item.problems.get(path, ()), problem)}
-        inputs[model] = Input(
-            item.name, item.file, item.lists, item.columns, item.assignment, item.fact,
-            kept, problems,
-        )  # fmt: skip
+        inputs[model] = replace(item, metrics=kept, problems=problems)

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, ConfigDict
 from causalops.spec import words
 from causalops.spec.base import Part
 from causalops.spec.problems import KeyPath
+from causalops.spec.reading import BayesianItem, Decision, Sequential
 from causalops.spec.scalars import Alpha, Count, Date, Name, OneOf, Prose, wrong
 from causalops.spec.schema import (
     AssignmentRef,
@@ -68,6 +69,12 @@ class Experiment(Part):
     checks: dict[CheckName, Check] | None = None
     alpha: Alpha | None = None
     n_planned: Count | None = None
+    received: Name | None = None
+    cluster: Name | None = None
+    network: Name | None = None
+    sequential: Sequential | None = None
+    bayesian: BayesianItem = None
+    decision: Decision | None = None
 
     @property
     def control_name(self) -> str:
@@ -87,7 +94,7 @@ def faults(spec: Experiment, broken: frozenset[str]) -> list[Fault]:
         found.append((("end",), f"{{value}} lies before start, {spec.start}", str(spec.end)))
     if spec.status == "stopped" and spec.end is None and "end" not in broken:
         found.append((("end",), "is required when status is 'stopped'", None))
-    found += _metric_faults(spec) + _robustness_faults(spec)
+    found += _design_faults(spec, broken) + _metric_faults(spec) + _robustness_faults(spec)
     for key in ("segments", "covariates"):
         twin = alike(getattr(spec, key) or ())
         if twin is not None:
@@ -102,6 +109,29 @@ def _control_faults(spec: Experiment) -> list[Fault]:
     if spec.control_name not in (spec.variants or {}):
         return [(("control",), f"{{value}} is not one of the variants ({names})", spec.control)]
     return []
+
+
+_CLUSTER_ADVICE = "design 'cluster_rct' randomises clusters, design '{}' randomises units"
+
+
+def _design_faults(spec: Experiment, broken: frozenset[str]) -> list[Fault]:
+    """Keys that belong to some of the randomised designs only."""
+    found: list[Fault] = []
+    if spec.design == "cluster_rct" and spec.cluster is None and "cluster" not in broken:
+        found.append((("cluster",), "is required: the unit that was randomised", None))
+    if spec.design in ("ab_test", "aa_test") and spec.cluster is not None:
+        found.append((("cluster",), _CLUSTER_ADVICE.format(spec.design), None))
+    if spec.design == "cluster_rct" and spec.cluster == words.UNKNOWN_CLUSTER:
+        text = "must be known in design 'cluster_rct': its errors are those of clusters"
+        found.append((("cluster",), text, None))
+    for key, design in (("received", "encouragement"), ("network", "cluster_rct")):
+        if getattr(spec, key) is not None and spec.design not in (design, None):
+            text = f"belongs to design '{design}', not to '{spec.design}'"
+            found.append(((key,), text, None))
+    if spec.sequential is not None and spec.sequential.is_planned and spec.design != "ab_test":
+        text = "group_sequential is for design 'ab_test'; always-valid intervals come by themselves"
+        found.append((("sequential", "kind"), text, None))
+    return found
 
 
 def _metric_faults(spec: Experiment) -> list[Fault]:

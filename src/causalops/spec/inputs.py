@@ -10,11 +10,13 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 from causalops.spec import words
 from causalops.spec.base import Part
 from causalops.spec.scalars import (
+    Count,
     Date,
     Days,
     Flag,
     Name,
     OneOf,
+    Positive,
     Prose,
     Quantile,
     WindowDays,
@@ -115,6 +117,17 @@ class Fact(Units):
     """A table of events, or of one row per unit when it has no timestamp."""
 
     timestamp: Name | None = None
+
+
+class Graph(Part):
+    """A table of edges between units: who may influence whom."""
+
+    unit: Name
+    source: Name
+    target: Name
+    weight: Name | None = None
+    resolution: Positive = 1.0
+    max_cluster_size: Count | None = None
 
 
 class Measure(Part):

@@ -86,7 +86,7 @@ def _assignment(assignment: Assignment, columns: Columns) -> dict[str, Any]:
         "timestamp": _stamp(assignment.timestamp, columns),
         "trigger": trigger,
         "received": assignment.received,
-        "cluster": None,
+        "clusters": list(assignment.clusters.values()),
         "exclude": assignment.exclude,
         "segments": assignment.segments,
     }

@@ -159,6 +159,16 @@ class Reader:
                 break
         return tuple(found)
 
+    def received(self, name: str) -> Part:
+        """The flag of one metric: whether a unit took the treatment in that metric's window."""
+        _, metric = self.metric(name)
+        if metric.type not in ("proportion", "retention"):
+            text = f"received {{value}} is a metric of type '{metric.type}': use a proportion"
+            raise PlanError(f"{text} or a retention", name)
+        (source,) = self.sources(name)
+        window = self._window(source, Options().updated(metric), None)
+        return Part("d", source.measure, None, window, "v", "zero", False)
+
     def covariate(self, name: str, number: int, pre_days: int | None) -> tuple[Part, ...]:
         """Parts xk (and wk): pre-period values of a timed fact, plain values of an untimed one."""
         _, metric = self.metric(name)

@@ -57,6 +57,7 @@ class Plan:
     metrics: tuple[PlannedMetric, ...]
     robustness: tuple[Mapping[str, Any], ...]
     hash: str
+    received: Part | None = None
 
     @property
     def unit(self) -> str:
@@ -69,7 +70,9 @@ class Plan:
     @property
     def facts(self) -> tuple[str, ...]:
         """Every fact model the experiment reads, in order of first use."""
-        return tuple(dict.fromkeys(p.measure.fact for m in self.metrics for p in m.parts))
+        parts = [part for metric in self.metrics for part in metric.parts]
+        parts += [] if self.received is None else [self.received]
+        return tuple(dict.fromkeys(part.measure.fact for part in parts))
 
 
 @dataclass(frozen=True)
@@ -139,12 +142,18 @@ def plan_experiment(
                 found.append(_planned(spec, use, role, position, reader, analysis))
             except PlanError as error:
                 faults.append((analysis.path, error.message, error.value))
+    received = None
+    if spec.design == "encouragement" and (spec.received or "") in reader.catalogue.owners:
+        try:
+            received = reader.received(spec.received or "")
+        except PlanError as error:
+            faults.append((("received",), error.message, error.value))
     if faults:
         return Planned(None, tuple(dict.fromkeys(faults)))
     key = (spec.assignment.key if spec.assignment else None) or experiment_id
     plan = Plan(
         experiment_id, spec, model, assignment, key if assignment.key else None,
-        tuple(found), _robustness(spec, found), "",
+        tuple(found), _robustness(spec, found), "", received,
     )  # fmt: skip
     return Planned(replace(plan, hash=analysis_hash(resolved(plan, settings))), ())
 
@@ -222,7 +231,11 @@ def _robustness(spec: Experiment, metrics: list[PlannedMetric]) -> tuple[Mapping
 def resolved(plan: Plan, settings: Settings) -> dict[str, Any]:
     """Exactly the fields that change numbers, as plain data (the input of `analysis_hash`)."""
     spec = plan.spec
-    names = ("variant", "key", "timestamp", "trigger", "exclude", "segments")
+    names = ["variant", "key", "timestamp", "trigger", "exclude", "segments"]
+    if spec.design == "encouragement":
+        names.append("received")
+    reading = ("cluster", "network", "sequential", "bayesian", "decision")
+    said = {key: getattr(spec, key) for key in reading}
     return {
         "design": spec.design,
         "unit": spec.unit,
@@ -237,6 +250,9 @@ def resolved(plan: Plan, settings: Settings) -> dict[str, Any]:
         "strata": spec.strata,
         "alpha": spec.alpha,
         "n_planned": spec.n_planned,
+        "received": None if plan.received is None else asdict(plan.received),
+        **{key: value.model_dump() if hasattr(value, "model_dump") else value
+           for key, value in said.items()},
         "checks": {name: check.model_dump() for name, check in (spec.checks or {}).items()},
         "robustness": sorted(plan.robustness, key=lambda item: str(item["name"])),
         "metrics": sorted(

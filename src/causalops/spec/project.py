@@ -14,6 +14,7 @@ from causalops.spec.experiment import Experiment, faults
 from causalops.spec.parts import Reader
 from causalops.spec.plan import Plan, plan_experiment
 from causalops.spec.problems import KeyPath, Problem, unknown
+from causalops.spec.references import reference_faults
 from causalops.spec.scalars import QUOTE_IT, shown
 from causalops.spec.schema import Names, folded
 from causalops.spec.settings import PATH, PROJECT_FILE, Settings, read_settings
@@ -193,7 +194,7 @@ def _planned(
     if item is None or item.assignment is None:
         return None, problems
     assignment = item.assignment
-    faulty = list(_assignment_faults(spec, item, project.settings))
+    faulty = list(_assignment_faults(spec, item, project.settings, project.catalogue))
     problems += [_problem(document, path, text, value) for path, text, value in faulty]
     for key, names in (("segments", spec.segments or ()), ("strata", (spec.strata,))):
         for name in names:
@@ -240,7 +241,7 @@ def _assignment_input(
 
 
 def _assignment_faults(
-    spec: Experiment, item: Input, settings: Settings
+    spec: Experiment, item: Input, settings: Settings, catalogue: Catalogue
 ) -> Iterator[tuple[KeyPath, str, str | None]]:
     assignment = item.assignment
     if assignment is None:
@@ -253,6 +254,7 @@ def _assignment_faults(
     if spec.assignment and spec.assignment.key and assignment.key is None:
         text = f"{{value}} selects nothing: assignment '{item.name}' has no key column"
         yield ("assignment", "key"), text, spec.assignment.key
+    yield from reference_faults(spec, item, catalogue)
     if len(assignment.segments) > settings.max_segments:
         text = f"assignment '{item.name}' has {len(assignment.segments)} segments; the limit is "
         yield ("assignment",), f"{text}{settings.max_segments} (max_segments)", None

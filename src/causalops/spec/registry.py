@@ -19,15 +19,20 @@ from causalops.spec.sources import project_source
 
 Row = dict[str, Any]
 
-METHOD_VERSIONS = {"ab_test": "ab_test:1", "aa_test": "aa_test:1"}
+METHOD_VERSIONS = {
+    "ab_test": "ab_test:2",
+    "aa_test": "aa_test:2",
+    "encouragement": "encouragement:1",
+    "cluster_rct": "cluster_rct:1",
+}
 
 _TYPES = {
     "text": "row_kind experiment_id analysis metric name design status spec_status file message "
     "owner hypothesis unit control input_model unit_column assignment_key agg metric_role "
     "metric_type desired unit_label maturity method analysis_hash method_version protocol checks "
     "robustness covariates payload",
-    "integer": "position strata_slot n_planned last_day_offset max_pre_days slot day_from day_to "
-    "pre_days block_id mature_days",
+    "integer": "position strata_slot cluster_slot n_planned last_day_offset max_pre_days slot "
+    "day_from day_to pre_days block_id mature_days",
     "double": "weight winsorize margin mde alpha",
     "boolean": "has_time is_control is_adjusted is_default_method is_sparse",
     "date": "start_date end_date complete_through",
@@ -36,10 +41,11 @@ _KIND_OF = {name: kind for kind, names in _TYPES.items() for name in names.split
 _ORDER = (
     "row_kind experiment_id analysis metric name position design status spec_status file message "
     "owner hypothesis unit control input_model unit_column assignment_key has_time start_date "
-    "end_date strata_slot n_planned last_day_offset max_pre_days weight is_control slot agg "
-    "day_from day_to pre_days metric_role metric_type desired unit_label block_id mature_days "
-    "maturity winsorize margin mde alpha method is_adjusted is_default_method is_sparse "
-    "complete_through analysis_hash method_version protocol checks robustness covariates payload"
+    "end_date strata_slot cluster_slot n_planned last_day_offset max_pre_days weight is_control "
+    "slot agg day_from day_to pre_days metric_role metric_type desired unit_label block_id "
+    "mature_days maturity winsorize margin mde alpha method is_adjusted is_default_method "
+    "is_sparse complete_through analysis_hash method_version protocol checks robustness "
+    "covariates payload"
 )
 REGISTRY_COLUMNS: dict[str, str] = {name: _KIND_OF[name] for name in _ORDER.split()}
 """Column -> type; JSON columns are text."""
@@ -137,6 +143,11 @@ def _experiment_rows(
             row_kind="window", experiment_id=name, input_model=fact, slot=slot, agg=measure.agg,
             day_from=window.day_from, day_to=window.day_to, pre_days=window.pre_days,
         )  # fmt: skip
+    if placement.received is not None:
+        yield _row(
+            row_kind="received", experiment_id=name, name=plan.spec.received,
+            input_model=placement.received.part.measure.fact, slot=placement.received.slot,
+        )  # fmt: skip
     yield _input_row(plan, plan.assignment_model, "assignment", plan.assignment)
     for fact in plan.facts:
         yield _input_row(plan, fact, "fact", project.catalogue.inputs[fact].fact)
@@ -181,7 +192,7 @@ def _planned_fields(plan: Plan, placement: Placement | None, settings: Settings)
     spec, main = plan.spec, [metric for metric in plan.metrics if metric.analysis == MAIN]
     ends = [metric.mature_days for metric in plan.metrics if metric.mature_days is not None]
     windows = [part.window.pre_days or 0 for metric in plan.metrics for part in metric.parts]
-    strata = plan.assignment.segments.index(spec.strata) + 1 if spec.strata else None
+    strata = _position(plan.assignment.segments, spec.strata)
     protocol = {
         "start": spec.start,
         "end": spec.end,
@@ -199,6 +210,7 @@ def _planned_fields(plan: Plan, placement: Placement | None, settings: Settings)
         "assignment_key": plan.assignment_key,
         "has_time": plan.assignment.timestamp is not None,
         "strata_slot": strata,
+        "cluster_slot": _position(plan.assignment.clusters, spec.cluster),
         "last_day_offset": max(ends, default=0),
         "max_pre_days": max(windows, default=0),
         "analysis_hash": plan.hash,
@@ -209,6 +221,12 @@ def _planned_fields(plan: Plan, placement: Placement | None, settings: Settings)
         "covariates": canonical_json(spec.covariates or ()),
         "payload": canonical_json(payload),
     }
+
+
+def _position(names: Iterable[str], name: str | None) -> int | None:
+    """The position of a name from 1, None when it is not among them."""
+    listed = list(names)
+    return listed.index(name) + 1 if name in listed else None
 
 
 def _metric_row(experiment_id: str, metric: PlannedMetric, block_id: int | None) -> Row:

@@ -32,6 +32,7 @@ class Placement:
 
     windows: dict[tuple[str, int], tuple[Measure, Window]]
     parts: tuple[tuple[PlacedPart, ...], ...]
+    received: PlacedPart | None = None
 
 
 @dataclass
@@ -43,7 +44,8 @@ class SlotBook:
 
     def place(self, plan: Plan) -> Placement:
         """Give every part of `plan` its slots; raises SlotsFullError and then changes nothing."""
-        parts = [part for metric in plan.metrics for part in metric.parts]
+        received = [] if plan.received is None else [plan.received]
+        parts = [part for metric in plan.metrics for part in metric.parts] + received
         windows = _windows(parts)
         keys = [(m, i) for m, found in windows.items() for i in range(len(found))]
         self._reserve(keys)
@@ -54,6 +56,7 @@ class SlotBook:
                 tuple(self._placed(part, windows) for part in metric.parts)
                 for metric in plan.metrics
             ),
+            next((self._placed(part, windows) for part in received), None),
         )
 
     def _reserve(self, keys: Iterable[SlotKey]) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-DESIGNS = ("aa_test", "ab_test")
+DESIGNS = ("aa_test", "ab_test", "encouragement", "cluster_rct")
 LATER_DESIGNS = frozenset(
     {
-        "encouragement",
-        "cluster_rct",
         "its",
         "did",
         "matched_did",
@@ -30,10 +28,7 @@ LATER_DESIGNS = frozenset(
 )
 LATER_EXPERIMENT_KEYS = frozenset(
     {
-        "cluster",
         "weights",
-        "sequential",
-        "decision",
         "effects_by",
         "decided",
         "anchor",
@@ -50,7 +45,6 @@ LATER_ASSIGNMENT_KEYS = frozenset(
 )
 LATER_METRIC_TYPES = frozenset({"quantile"})
 DESIGN_OF_KEY = {
-    "received": "encouragement",
     "dataset": "its, did, rdd, iv and heckman",
     "time": "its and did",
     "intervention": "its",
@@ -74,6 +68,10 @@ DESIGN_OF_KEY = {
 
 STATUSES = ("draft", "running", "stopped", "archived")
 COMPUTED_STATUSES = ("running", "stopped")
+VERDICTS = ("better", "worse", "not_worse", "different", "no_difference_found")
+SEQUENTIAL_KINDS = ("always_valid", "group_sequential")
+SPENDING = ("obrien_fleming", "pocock")
+UNKNOWN_CLUSTER = "unknown"
 ROLES = ("primary", "secondary", "guardrail", "placebo")
 METHODS = ("cuped", "unadjusted", "lin")
 CHECKS = (

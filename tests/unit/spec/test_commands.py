@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from spec_project import BLOCK, COLUMNS, INPUTS
 
 from causalops.cli import main
+from causalops.spec import words
 from causalops.spec.experiment import Experiment
 
 VARS = {"assignment_models": ["flags"], "fact_models": ["orders", "visits", "profile"]}
@@ -175,7 +176,7 @@ def test_schema_covers_every_key():
     schema = json.loads(result.output)
     assert set(schema["properties"]) == set(Experiment.model_fields)
     assert schema["additionalProperties"] is False
-    assert schema["properties"]["design"]["anyOf"][0]["enum"] == ["aa_test", "ab_test"]
+    assert schema["properties"]["design"]["anyOf"][0]["enum"] == list(words.DESIGNS)
 
 
 def test_new_writes_once_and_checks(project):

@@ -11,8 +11,9 @@ METRICS = (
 KEYS = (
     "design, status, owner, hypothesis, assumption_note, protocol, assignment, unit, variants, "
     "control, start, end, metrics, segments, strata, covariates, method, robustness, checks, "
-    "alpha, n_planned"
+    "alpha, n_planned, received, cluster, network, sequential, bayesian, decision"
 )
+DESIGNS = "aa_test, ab_test, encouragement, cluster_rct"
 CHECKS = (
     "srm, crossover, unplanned_variants, trigger_balance, balance, missing_by_arm, "
     "immature_by_arm, dominance, skewness, protocol_change, late_rows, future_rows, resplit"
@@ -42,16 +43,16 @@ BAD = [
     ),
     (
         {"design": "did"},
-        "2: design: design 'did' is not available yet. allowed: aa_test, ab_test",
+        f"2: design: design 'did' is not available yet. allowed: {DESIGNS}",
     ),
     (
         {"design": "bandit"},
-        "2: design: design 'bandit' is not available yet. allowed: aa_test, ab_test",
+        f"2: design: design 'bandit' is not available yet. allowed: {DESIGNS}",
     ),
     (
         {"design": "ab_tst"},
         "2: design: 'ab_tst' is not one of the allowed words. Did you mean 'ab_test'? "
-        "allowed: aa_test, ab_test",
+        f"allowed: {DESIGNS}",
     ),
     ({"variants": "{control: 1}"}, "5: variants: must name 2 to 50 variants, not 1"),
     ({"variants": MANY}, "5: variants: must name 2 to 50 variants, not 51"),
@@ -131,10 +132,13 @@ BAD = [
         {"covariates": "[agee]"},
         f"11: covariates[0]: unknown metric 'agee'. Did you mean 'age'? allowed: {METRICS}",
     ),
-    ({"cluster": "x"}, "11: cluster: key 'cluster' is not available yet"),
+    (
+        {"cluster": "x"},
+        "11: cluster: design 'cluster_rct' randomises clusters, design 'ab_test' randomises units",
+    ),
     ({"weights": "x"}, "11: weights: key 'weights' is not available yet"),
-    ({"sequential": "x"}, "11: sequential: key 'sequential' is not available yet"),
-    ({"decision": "x"}, "11: decision: key 'decision' is not available yet"),
+    ({"sequential": "x"}, "11: sequential: must be a mapping of keys to values"),
+    ({"decision": "x"}, "11: decision: must be a mapping of keys to values"),
     ({"effects_by": "x"}, "11: effects_by: key 'effects_by' is not available yet"),
     ({"assignment": "{salt: x}"}, "11: assignment.salt: key 'salt' is not available yet"),
     (

@@ -65,13 +65,22 @@ class Tables:
         return strata_of(*arms)
 
 
-def experiment_rows(experiment: Experiment, tables: Tables) -> list[Row]:
-    """Every estimate, check and curve row of one experiment; one failure stops only itself."""
+MetricRows = Callable[[Comparison, "Tables"], list[Row]]
+
+
+def experiment_rows(
+    experiment: Experiment, tables: Tables, metric_rows: MetricRows | None = None
+) -> list[Row]:
+    """Every estimate, check and curve row of one experiment; one failure stops only itself.
+
+    `metric_rows` makes the estimates of one metric and variant; the default compares two arms.
+    """
+    make = metric_rows or _metric_rows
     rows: list[Row] = []
     for metric in experiment.metrics:
         for variant in experiment.treatments:
             what = _comparison(experiment, metric, variant, metric.analysis, tables)
-            rows += _guarded(what, lambda what=what: _metric_rows(what, tables))  # type: ignore[misc]
+            rows += _guarded(what, lambda what=what: make(what, tables))  # type: ignore[misc]
     adjust(rows)
     decide(
         rows,
@@ -80,8 +89,8 @@ def experiment_rows(experiment: Experiment, tables: Tables) -> list[Row]:
         desired={metric.name: metric.desired for metric in experiment.main()},
     )
     for metric in experiment.main():
-        for name, make in (("balance", arm_checks.metric_rows), ("curves", curves.metric_rows)):
-            rows += guarded_check(experiment, name, metric.name, make, metric, tables)
+        for name, check in (("balance", arm_checks.metric_rows), ("curves", curves.metric_rows)):
+            rows += guarded_check(experiment, name, metric.name, check, metric, tables)
     return rows + guarded_check(experiment, "balance", "none", arm_checks.balance_family, rows)
 
 

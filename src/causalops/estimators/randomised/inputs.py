@@ -14,6 +14,7 @@ from causalops.frames import records
 from causalops.moments import EMPTY, Block, from_pairs
 
 SEED = 20260101
+N_PLANNED = 10_000
 Record = dict[str, Any]
 _COMPLETE = "complete"
 
@@ -63,6 +64,11 @@ class Experiment:
     robustness: frozenset[str]
     seed: int
     due: Mapping[str, Any]
+    n_planned: int = N_PLANNED
+    cluster: str | None = None
+    network: str | None = None
+    sequential: Mapping[str, Any] | None = None
+    bayesian: Mapping[str, Any] | None = None
 
     @property
     def is_complete(self) -> bool:
@@ -120,6 +126,8 @@ def _experiment(
         robustness=frozenset(item["name"] for item in parsed(spec.get("robustness"), [])),
         seed=int(payload.get("seed") or SEED),
         due=due,
+        n_planned=int(spec.get("n_planned") or N_PLANNED),
+        **{key: payload.get(key) for key in ("cluster", "network", "sequential", "bayesian")},
     )
 
 
