@@ -174,7 +174,7 @@ def lift_fieller(levels: Levels, alpha: float) -> Inference:
     a = b * b - z2 * s_bb
     half = v * b - z2 * s_vb
     c = v * v - z2 * s_vv
-    shape, low, high = _quadratic_set(a, half, c)
+    shape, low, high = quadratic_set(a, half, c)
     sign = 1.0 if mb >= 0 else -1.0
     bounds = [None if r is None else sign * (r - 1) for r in (low, high)]
     if sign < 0:
@@ -207,7 +207,7 @@ def minimum_detectable(std_error: float | None, alpha: float) -> float | None:
     return (critical(1 - alpha / 2, None) + critical(POWER, None)) * std_error
 
 
-def _quadratic_set(a: float, half: float, c: float) -> tuple[str, float | None, float | None]:
+def quadratic_set(a: float, half: float, c: float) -> tuple[str, float | None, float | None]:
     """Where a r² - 2 half r + c <= 0, as a shape with its bounds (two pieces: the gap)."""
     tiny = 1e-14
     if abs(a) <= tiny:

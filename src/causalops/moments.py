@@ -104,6 +104,16 @@ class Block:
             target[np.ix_(where, where)] = source
         return Block(tuple(names), wide[0], wide[1], wide[2], self.m3)
 
+    def affine(self, scale: float, shift: float) -> Block:
+        """The same units with `scale * y + shift` in the place of y."""
+        if not self.names:
+            return self
+        mean, c = self.mean.copy(), self.c.copy()
+        mean[0] = np.where(self.n[0] > 0, scale * mean[0] + shift, 0.0)
+        c[0] *= scale
+        c[:, 0] *= scale
+        return Block(self.names, self.n, mean, c, scale * scale * scale * self.m3)
+
     def complete(self, centres: Mapping[str, float]) -> Moments:
         """Moments with a missing measure put at its centre; nobody is dropped.
 

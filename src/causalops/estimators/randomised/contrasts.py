@@ -2,8 +2,8 @@
 
 Let L be an arm's level (mean, or ratio of means), X its covariate levels, theta a slope. Then
   effect = dL - theta' dX,   variance = sum over arms of [1, -theta] S [1, -theta]' / n,
-with S the arm's covariance (ddof 1) of the outcome and the covariates, ratios linearised as
-(y - R z) / mean z (Deng, Knoblich & Lu 2018).
+with S the arm's covariance (ddof 1 unless said) of the outcome and the covariates, ratios
+linearised as (y - R z) / mean z (Deng, Knoblich & Lu 2018).
 - cuped: theta from the total sample of the two arms (Deng et al. 2013).
 - lin: theta = w_b theta_v + w_v theta_b with a slope per arm and w the arms' shares, which is
   Lin's (2013) interacted estimator; the variance above is then its superpopulation variance,
@@ -62,9 +62,12 @@ class _Linear:
 
 
 def contrast(
-    strata: Strata, *, ratio: bool = False, method: str = "unadjusted", names: Sequence[str] = ()
-) -> Contrast:
+    strata: Strata, *, ratio: bool = False, method: str = "unadjusted", names: Sequence[str] = (),
+    ddof: int = 1,
+) -> Contrast:  # fmt: skip
     """Compare two arms; `method` is unadjusted, cuped or lin; `names` the covariates' names.
+
+    Variances divide by n - `ddof`: 1 is Welch's, 0 the HC0 of the same regression.
 
     Total: always returns, with `reason` (no_units, empty_arm, too_few_units, undefined_ratio,
     stratum_without_arm) instead of a variance where none is valid.
@@ -92,12 +95,12 @@ def contrast(
     if result.dropped_share > 0:
         result = replace(result, note="stratum_without_arm")
     with np.errstate(all="ignore"):
-        return _estimate(result, usable, whole, ratio, method, names)
+        return _estimate(result, usable, whole, ratio, method, names, ddof)
 
 
 def _estimate(
     result: Contrast, strata: Strata, whole: tuple[Block, Block], ratio: bool, method: str,
-    names: Sequence[str],
+    names: Sequence[str], ddof: int,
 ) -> Contrast:  # fmt: skip
     centres = centres_of(*whole)
     full = [(v.complete(centres), b.complete(centres)) for v, b in strata]
@@ -123,7 +126,7 @@ def _estimate(
     cross = [_sum_cross([pair[side] for pair in full], arms[side]) for side in (0, 1)]
     theta_v, theta_b, rho = slopes(_sum_cross(total, pooled), cross[0], cross[1], method == "lin")
     return replace(
-        _combine(result, full, share, arms, pooled, (theta_v, theta_b)),
+        _combine(result, full, share, arms, pooled, (theta_v, theta_b), ddof),
         theta={c.name: float(t) for c, t in zip(kept, theta_v, strict=True)},
         rho=rho,
     )
@@ -131,7 +134,7 @@ def _estimate(
 
 def _combine(
     result: Contrast, full: Sequence[tuple[Moments, Moments]], share: Floats,
-    arms: tuple[_Linear, ...], pooled: _Linear, theta: tuple[Floats, Floats],
+    arms: tuple[_Linear, ...], pooled: _Linear, theta: tuple[Floats, Floats], ddof: int,
 ) -> Contrast:  # fmt: skip
     """Levels, covariance of the levels, variance of the effect and its degrees of freedom."""
     adjusted = [
@@ -147,7 +150,7 @@ def _combine(
         centre = part[0] * means[0][1:] + part[1] * means[1][1:]
         for side in (0, 1):
             moments, other = pair[side], 1 - side
-            scatter = arms[side].rows @ moments.c @ arms[side].rows.T / (moments.n - 1)
+            scatter = arms[side].rows @ moments.c @ arms[side].rows.T / (moments.n - ddof)
             gradient = np.zeros((2, len(scatter)))
             gradient[side] = np.r_[1.0, -theta[side] * part[other]]
             gradient[other, 1:] = theta[other] * part[side]
