@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from causalops.estimators.randomised import arm_checks, curves
+from causalops.estimators.randomised import arm_checks, curves, heterogeneity
 from causalops.estimators.randomised.contrasts import Strata
 from causalops.estimators.randomised.effects import (
     Comparison,
@@ -91,6 +91,9 @@ def experiment_rows(
     for metric in experiment.main():
         for name, check in (("balance", arm_checks.metric_rows), ("curves", curves.metric_rows)):
             rows += guarded_check(experiment, name, metric.name, check, metric, tables)
+        rows += guarded_check(experiment, heterogeneity.CHECK, metric.name,
+                              heterogeneity.metric_rows, metric, rows)  # fmt: skip
+    rows += guarded_check(experiment, heterogeneity.CHECK, "none", heterogeneity.family, rows)
     return rows + guarded_check(experiment, "balance", "none", arm_checks.balance_family, rows)
 
 
