@@ -1,0 +1,1 @@
+"""How many units, how long, how small an effect: before an experiment runs."""
