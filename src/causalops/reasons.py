@@ -39,6 +39,7 @@ REASONS: dict[str, str] = {
     "skewed": "Fewer than 355 x skewness² units: the interval may not hold its level.",
     "nonfinite_dropped": "Event values that are not finite numbers were dropped.",
     "too_few_segments": "Fewer than two segments have an effect with a standard error.",
+    "segments_share_clusters": "Segments share clusters, so their effects are not independent.",
     "effect_differs": "The effect differs between the segments of this dimension.",
     "resplit_outside_band": "Random re-splits reject more or less often than 5 %.",
 }

@@ -135,6 +135,18 @@ def test_nothing_to_compare(case: str) -> None:
     assert (row["statistic"], row["p_value"], row["p_adjusted"]) == (None, None, None)
 
 
+def test_clustered_segments_are_not_independent() -> None:
+    """Users of one cluster lie in several segments: no test is better than a wrong one."""
+    units = users({"KR": 0.0, "JP": 2.0})
+    spec = st.registry([{"metric": "m0"}], HALF, payload=json.dumps({"cluster": "village"}))
+    rows = ab_test.run(st.due(), spec, st.moments(units, "m0"), st.NO_PROFILE, st.NO_CAPS,
+                       st.NO_DAILY, st.counts({"control": {"enrolled": 9}}))  # fmt: skip
+    [row] = [row for row in rows if row["row_kind"] == "check"
+             and row["check_name"] == "effect_by_segment"]  # fmt: skip
+    assert (row["status"], row["reason_code"]) == ("not_run", "segments_share_clusters")
+    assert row["p_value"] is None
+
+
 def test_segments_are_adjusted_within_their_dimension() -> None:
     """Benjamini-Hochberg over the segment rows of one dimension, all metrics and variants."""
     units = users({"KR": 0.1, "JP": 0.3}).assign(seg_os=lambda t: np.resize(list("xyz"), len(t)))

@@ -14,6 +14,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from scipy.special import chdtrc, fdtrc
 
@@ -114,12 +115,15 @@ def metric_rows(experiment: Experiment, metric: Metric, rows: Sequence[Row]) -> 
 
     `message` tells which segments differ; `family` keeps it only where the test rejects.
     """
-    groups: dict[tuple[str, str], list[Row]] = {}
-    for row in rows:
-        if _is_segment(row) and row["metric"] == metric.name:
-            groups.setdefault((row["variant"], row["segment_dim"]), []).append(row)
+    own = [row for row in rows if row["row_kind"] == "estimate" and row["metric"] == metric.name]
+    heads = {row["variant"]: _kind(row) for row in own if row["is_headline"]}
+    groups: dict[tuple[str, str], dict[str, Row]] = {}
+    for row in own:
+        if _is_segment(row) and _kind(row) == heads.get(row["variant"]):
+            values = groups.setdefault((row["variant"], row["segment_dim"]), {})
+            values.setdefault(row["segment_value"], row)
     return [
-        _check(experiment, metric, variant, dim, members)
+        _check(experiment, metric, variant, dim, list(members.values()))
         for (variant, dim), members in groups.items()
     ]
 
@@ -149,12 +153,16 @@ def family(experiment: Experiment, rows: Sequence[Row]) -> list[Row]:
 
 def _is_segment(row: Row) -> bool:
     return bool(
-        row["row_kind"] == "estimate"
-        and row["analysis"] == "main"
+        row["analysis"] == "main"
         and row["population"] == "exposed"
         and row["segment_dim"] != "all"
         and (row["scale"], row["test"]) == ("absolute", "difference")
     )
+
+
+def _kind(row: Row) -> tuple[Any, ...]:
+    """What is estimated and how: the segments are compared by the headline's own method."""
+    return tuple(row[key] for key in ("estimand", "method", "term", "parameter_name", "parameter"))
 
 
 def _check(
@@ -173,8 +181,11 @@ def _check(
     left_out = sorted({row["segment_value"] for row in rows} - {part.name for part in parts})
     n = sum((row["n_variant"] or 0) + (row["n_baseline"] or 0) for row in rows)
     found = heterogeneity(parts)
-    if found is None or found.p_value is None:
-        reason = "too_few_segments" if found is None else "not_finite"
+    if experiment.cluster is not None or found is None or found.p_value is None:
+        # Users of one cluster in two segments share what moves the cluster.
+        clustered = experiment.cluster is not None
+        reason = "segments_share_clusters" if clustered else "not_finite"
+        reason = "too_few_segments" if found is None else reason
         return check_row(**key, status="not_run", reason_code=reason, message=REASONS[reason], n=n)
     compared = deviations(parts, metric.alpha)
     details = {
