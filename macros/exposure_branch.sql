@@ -12,7 +12,7 @@
         {{ 'cast(null as ' ~ dbt.type_timestamp() ~ ')' if kind == 'date' else exposed_at }} as exposed_at,
         {% if kind %}{{ causalops.local_day(exposed_at, kind, var('timezone')) }}{% else %}cast(null as date){% endif %} as exposure_day,
         {{ causalops.trigger_columns(map.trigger) }},
-        {{ causalops.optional_text('source', map.received) }},
+        {% if map.received %}{{ causalops.is_true('source.' ~ adapter.quote(map.received)) }}{% else %}false{% endif %},
         case due.cluster_slot
             {%- for column in map.clusters %}
             when {{ loop.index }} then {{ causalops.optional_text('source', column) }}
@@ -48,7 +48,7 @@
         cast(null as {{ dbt.type_timestamp() }}) as triggered_at,
         cast(null as boolean) as is_triggered,
         cast(null as boolean) as has_trigger,
-        cast(null as {{ text }}) as received,
+        cast(null as boolean) as log_received,
         cast(null as {{ text }}) as cluster_id,
         cast(null as boolean) as is_excluded
         {%- for slot in slots %},

@@ -39,7 +39,7 @@ ordered as (
             partition by experiment_id, unit_id
             order by
                 exposure_day nulls last, exposed_at nulls last, variant nulls last, triggered_at nulls last,
-                is_triggered desc nulls last, cluster_id nulls last, received nulls last
+                is_triggered desc nulls last, cluster_id nulls last
                 {%- for slot in slots %}, seg_{{ slot }} nulls last{% endfor %}
         ) as exposure_number,
         min(variant) over (partition by experiment_id, unit_id) as lowest_variant,
@@ -47,6 +47,7 @@ ordered as (
         max(case when variant is null then 1 else 0 end) over (partition by experiment_id, unit_id) as n_unnamed,
         min(triggered_at) over (partition by experiment_id, unit_id) as first_triggered_at,
         max(case when is_triggered then 1 else 0 end) over (partition by experiment_id, unit_id) as n_triggered,
+        max(case when log_received then 1 else 0 end) over (partition by experiment_id, unit_id) as n_received,
         max(case when is_excluded then 1 else 0 end) over (partition by experiment_id, unit_id) as n_excluded
     from logged
 ),
@@ -65,7 +66,7 @@ first_exposures as (
         ) as is_crossover,
         ordered.n_triggered = 1 as is_triggered,
         ordered.first_triggered_at as triggered_at,
-        ordered.received,
+        ordered.n_received = 1 as log_received,
         ordered.cluster_id,
         ordered.has_trigger,
         variants.name is not null as is_planned,
@@ -100,7 +101,7 @@ labelled as (
         first_exposures.is_triggered,
         first_exposures.has_trigger,
         first_exposures.triggered_at,
-        first_exposures.received,
+        first_exposures.log_received,
         first_exposures.cluster_id,
         first_exposures.bucket,
         case

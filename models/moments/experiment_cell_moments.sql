@@ -1,9 +1,9 @@
--- grain: experiment_id, analysis, metric, variant, exposure_day, is_triggered, is_crossover, stratum,
+-- grain: experiment_id, analysis, metric, variant, exposure_day, is_triggered, is_crossover, is_received, stratum,
 -- every segment slot, a, b. sums of (value - shift) over the pairs of parts of each metric, units with
 -- both parts present; absent units complete the zeros. Additive: every moments table is a sum of these.
 {%- set registry = ref('causalops', 'registry') -%}
 {%- set blocks = causalops.registry_rows(registry, 'block') -%}
-{%- set cell = ['variant', 'exposure_day', 'is_triggered', 'is_crossover', 'stratum'] -%}
+{%- set cell = ['variant', 'exposure_day', 'is_triggered', 'is_crossover', 'is_received', 'stratum'] -%}
 {%- for slot in range(1, var('max_segments') + 1) -%}{%- do cell.append('seg_' ~ slot) -%}{%- endfor %}
 
 with
@@ -26,7 +26,7 @@ shifts as (
 
 exposure_cells as (
     select experiment_id, {{ cell | join(', ') }}, count(*) as n_units
-    from {{ ref('causalops', 'experiment_exposures') }}
+    from ({{ causalops.exposures_by_received() }}) as exposures
     where exclusion_reason is null or exclusion_reason = 'crossover'
     group by experiment_id, {{ cell | join(', ') }}
 ),

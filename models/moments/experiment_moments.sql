@@ -1,4 +1,4 @@
--- grain: experiment_id, analysis, metric, population, segment_dim, segment_value, stratum, variant, a, b.
+-- grain: experiment_id, analysis, metric, population, segment_dim, segment_value, stratum, variant, is_received, a, b.
 -- counts, means and centred second moments of each metric's own block: what every estimate needs.
 {%- set slots = range(1, var('max_segments') + 1) %}
 
@@ -34,7 +34,7 @@ by_segment as (
 ),
 
 sums as (
-    {{ causalops.summed_pairs('by_segment', ['experiment_id', 'analysis', 'metric', 'population', 'segment_dim', 'segment_value', 'stratum', 'variant', 'a', 'b']) }}
+    {{ causalops.summed_pairs('by_segment', ['experiment_id', 'analysis', 'metric', 'population', 'segment_dim', 'segment_value', 'stratum', 'variant', 'is_received', 'a', 'b']) }}
 )
 
 select
@@ -46,6 +46,7 @@ select
     segment_value,
     stratum,
     variant,
+    is_received,
     a,
     b,
     {{ causalops.centred_pair() }}

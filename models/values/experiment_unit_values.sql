@@ -47,7 +47,8 @@ select
     exposures.is_triggered,
     exposures.is_crossover,
     exposures.bucket,
-    exposures.stratum
+    exposures.stratum,
+    received.unit_id is not null as is_received
     {%- for segment in segments %},
     exposures.seg_{{ segment }}
     {%- endfor %}
@@ -55,5 +56,8 @@ from folded
 inner join exposures
     on exposures.experiment_id = folded.experiment_id
     and exposures.unit_id = folded.unit_id
+left join {{ ref('causalops', 'experiment_received') }} as received
+    on received.experiment_id = folded.experiment_id
+    and received.unit_id = folded.unit_id
 -- One order of rows, so that sums on one thread are equal to the last bit whoever else is computed.
 order by folded.experiment_id, folded.fact, folded.unit_id

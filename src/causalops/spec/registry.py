@@ -144,9 +144,11 @@ def _experiment_rows(
             day_from=window.day_from, day_to=window.day_to, pre_days=window.pre_days,
         )  # fmt: skip
     if placement.received is not None:
+        part = placement.received.part
         yield _row(
             row_kind="received", experiment_id=name, name=plan.spec.received,
-            input_model=placement.received.part.measure.fact, slot=placement.received.slot,
+            input_model=part.measure.fact, slot=placement.received.slot,
+            day_from=part.window.day_from, day_to=part.window.day_to,
         )  # fmt: skip
     yield _input_row(plan, plan.assignment_model, "assignment", plan.assignment)
     for fact in plan.facts:
@@ -191,6 +193,8 @@ def _experiment_row(
 def _planned_fields(plan: Plan, placement: Placement | None, settings: Settings) -> Row:
     spec, main = plan.spec, [metric for metric in plan.metrics if metric.analysis == MAIN]
     ends = [metric.mature_days for metric in plan.metrics if metric.mature_days is not None]
+    if plan.received is not None and plan.received.window.day_to is not None:
+        ends.append(plan.received.window.day_to)
     windows = [part.window.pre_days or 0 for metric in plan.metrics for part in metric.parts]
     strata = _position(plan.assignment.segments, spec.strata)
     protocol = {

@@ -11,12 +11,13 @@ from functools import cached_property
 from typing import Any
 
 from causalops.frames import records
-from causalops.moments import EMPTY, Block, from_pairs
+from causalops.moments import EMPTY, Block, from_pairs, merge_all
 
 SEED = 20260101
 N_PLANNED = 10_000
 Record = dict[str, Any]
 _COMPLETE = "complete"
+_Cell = tuple[str, str, bool]  # stratum, variant, whether the units received the treatment
 
 
 @dataclass(frozen=True)
@@ -154,15 +155,20 @@ def _metric(row: Record) -> Metric:
 
 
 class Cells:
-    """Moment blocks by any key columns, stratum and variant; rows become blocks when asked."""
+    """Moment blocks by any key columns, stratum and variant; rows become blocks when asked.
+
+    Where the table tells units that received the treatment from the others (`is_received`), each
+    arm is two blocks, which `arm` merges.
+    """
 
     def __init__(self, table: Any, *keys: str) -> None:
-        self._rows: dict[tuple[Any, ...], dict[tuple[str, str], list[Record]]] = defaultdict(
+        self._rows: dict[tuple[Any, ...], dict[_Cell, list[Record]]] = defaultdict(
             lambda: defaultdict(list)
         )
         for row in records(table):
             key = tuple(row[name] for name in keys)
-            self._rows[key][row.get("stratum") or "all", row["variant"]].append(row)
+            cell = row.get("stratum") or "all", row["variant"], bool(row.get("is_received"))
+            self._rows[key][cell].append(row)
 
     def keys(self, *prefix: Any) -> list[tuple[Any, ...]]:
         """Keys that start with `prefix`, without it."""
@@ -178,8 +184,16 @@ class Cells:
 
     def arm(self, variant: str, *key: Any) -> dict[str, Block]:
         """Block of each stratum for one variant."""
-        cells = self._rows.get(key, {})
-        return {s: from_pairs(rows) for (s, name), rows in cells.items() if name == variant}
+        halves = self.halves(variant, *key)
+        return {stratum: merge_all(blocks) for stratum, blocks in halves.items()}
+
+    def halves(self, variant: str, *key: Any) -> dict[str, tuple[Block, Block]]:
+        """For each stratum of one variant the units that did not, and that did, receive."""
+        found: dict[str, list[Block]] = {}
+        for (stratum, name, is_received), rows in self._rows.get(key, {}).items():
+            if name == variant:
+                found.setdefault(stratum, [EMPTY, EMPTY])[is_received] = from_pairs(rows)
+        return {stratum: (blocks[0], blocks[1]) for stratum, blocks in found.items()}
 
 
 def strata_of(
