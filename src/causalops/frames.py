@@ -30,9 +30,16 @@ def frame(rel: Any) -> pd.DataFrame:
 
 def records(rel: Any) -> list[dict[str, Any]]:
     """A relation as a list of dicts, NULL as None."""
-    table = frame(rel).astype(object)
-    rows = table.where(table.notna(), None).to_dict("records")
-    return [{str(name): value for name, value in row.items()} for row in rows]
+    table = frame(rel)
+    names = [str(name) for name in table.columns]
+    columns = [_plain(table.iloc[:, index]) for index in range(len(names))]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _plain(column: pd.Series[Any]) -> list[Any]:
+    """One column as Python values, missing ones as None."""
+    values = column.astype(object)
+    return values.where(column.notna(), None).tolist() if column.hasnans else values.tolist()
 
 
 def relation(session: Any, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> Any:

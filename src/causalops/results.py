@@ -128,21 +128,27 @@ _ESTIMATE_DEFAULTS: Row = {
 }
 
 
-def _row(kind: str, defaults: Row, values: Mapping[str, Any]) -> Row:
-    unknown = sorted(set(values) - set(RESULT_COLUMNS))
-    if unknown:
-        raise TypeError(f"unknown result column(s): {', '.join(unknown)}")
-    row: Row = dict.fromkeys(RESULT_COLUMNS)
-    row.update(_KEY_DEFAULTS | defaults | {"row_kind": kind})
-    row.update({key: _finite(value) for key, value in values.items()})
+def _template(kind: str, **defaults: Any) -> Row:
+    return dict.fromkeys(RESULT_COLUMNS) | _KEY_DEFAULTS | {"row_kind": kind} | defaults
+
+
+_TEMPLATES: dict[str, Row] = {
+    "estimate": _template("estimate", **_ESTIMATE_DEFAULTS),
+    "check": _template("check", covariate="none", donor="none", gates=False),
+    "curve": _template("curve", series="effect", band_kind="none"),
+}
+
+
+def _row(kind: str, values: Mapping[str, Any]) -> Row:
+    """The template of a kind with these values; NaN and infinities become NULL."""
+    row = _TEMPLATES[kind] | values
+    if len(row) > len(RESULT_COLUMNS):
+        unknown = ", ".join(sorted(set(values) - set(RESULT_COLUMNS)))
+        raise TypeError(f"unknown result column(s): {unknown}")
+    for name, value in values.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            row[name] = None
     return row
-
-
-def _finite(value: Any) -> Any:
-    """NULL for NaN and infinities: neither ever reaches a result table."""
-    if isinstance(value, bool | str) or value is None:
-        return value
-    return value if not isinstance(value, float) or math.isfinite(value) else None
 
 
 def estimate_row(**values: Any) -> Row:
@@ -150,14 +156,14 @@ def estimate_row(**values: Any) -> Row:
 
     Raises TypeError on a column that is not part of the contract.
     """
-    return _row("estimate", _ESTIMATE_DEFAULTS, values)
+    return _row("estimate", values)
 
 
 def check_row(**values: Any) -> Row:
     """One row of `experiment_checks`; `covariate`, `donor` and `day` belong to its key."""
-    return _row("check", {"covariate": "none", "donor": "none", "gates": False}, values)
+    return _row("check", values)
 
 
 def curve_row(**values: Any) -> Row:
     """One point of `experiment_curves`; `seq` is the order of points within a series."""
-    return _row("curve", {"series": "effect", "band_kind": "none"}, values)
+    return _row("curve", values)
