@@ -60,6 +60,9 @@ test: lint ## Lint, then every test at its default size
 calibrate: .venv/.ready ## Simulations at full size (R = 20,000)
 	$(BIN)/pytest -n 2 tests/calibration -m full
 
+bench: .venv/.ready ## What the statistics cost, beside a peer in the same run
+	$(BIN)/python benchmarks/statistics_step.py
+
 docs: build-demo ## dbt's documentation of the demo, in demo/target
 	$(DBT) docs generate $(DEMO) --static
 
@@ -70,4 +73,4 @@ lock: .venv/.ready ## Resolve requirements.lock again
 clean: ## Remove everything that was built
 	rm -rf build dist .venv demo/target demo/logs demo/dbt_packages .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup build-demo run check lint test calibrate docs lock clean
+.PHONY: help setup build-demo run check lint test calibrate bench docs lock clean

@@ -43,7 +43,7 @@ class Moments:
         if tuple(names) == self.names:
             return self
         keep = [self.names.index(name) for name in names]
-        return Moments(tuple(names), self.n, self.mean[keep], self.c[np.ix_(keep, keep)])
+        return Moments(tuple(names), self.n, self.mean[keep], self.c[keep][:, keep])
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Block:
         if not self.names or not other.names:
             return other if not self.names else self
         if self.names != other.names:
-            names = tuple(sorted({*self.names, *other.names}, key=_part_order))
+            names = united((self, other))
             return self.expand(names).merge(other.expand(names))
         total = self.n + other.n
         share = np.divide(other.n, total, out=np.zeros_like(total), where=total > 0)
@@ -137,6 +137,11 @@ EMPTY = Block((), np.zeros((0, 0)), np.zeros((0, 0)), np.zeros((0, 0)))
 def merge_all(blocks: Iterable[Block]) -> Block:
     """Merge any number of blocks; none gives the empty block."""
     return reduce(Block.merge, blocks, EMPTY)
+
+
+def united(blocks: Iterable[Block]) -> tuple[str, ...]:
+    """The measures of any of the blocks, in block order."""
+    return tuple(sorted({name for block in blocks for name in block.names}, key=_part_order))
 
 
 def centres_of(*blocks: Block) -> dict[str, float]:

@@ -129,7 +129,7 @@ _ESTIMATE_DEFAULTS: Row = {
 
 
 def _template(kind: str, **defaults: Any) -> Row:
-    return dict.fromkeys(RESULT_COLUMNS) | _KEY_DEFAULTS | {"row_kind": kind} | defaults
+    return {**dict.fromkeys(RESULT_COLUMNS), **_KEY_DEFAULTS, "row_kind": kind, **defaults}
 
 
 _TEMPLATES: dict[str, Row] = {
@@ -141,7 +141,7 @@ _TEMPLATES: dict[str, Row] = {
 
 def _row(kind: str, values: Mapping[str, Any]) -> Row:
     """The template of a kind with these values; NaN and infinities become NULL."""
-    row = _TEMPLATES[kind] | values
+    row: Row = {**_TEMPLATES[kind], **values}
     if len(row) > len(RESULT_COLUMNS):
         unknown = ", ".join(sorted(set(values) - set(RESULT_COLUMNS)))
         raise TypeError(f"unknown result column(s): {unknown}")

@@ -12,7 +12,7 @@ from scipy.special import chdtrc
 from causalops.estimators.randomised.contrasts import Strata, contrast
 from causalops.estimators.randomised.covariates import MIN_UNITS, Covariate, covariates_of
 from causalops.inference import Inference, difference
-from causalops.moments import Block, merge_all
+from causalops.moments import Block, merge_all, united
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class JointTest:
 def differences(strata: Strata, names: Sequence[str], alpha: float) -> list[Difference]:
     """Each covariate of the block, variant minus baseline, over the units that have it."""
     variant, baseline = (merge_all(pair[side] for pair in strata) for side in (0, 1))
-    both = merge_all((variant, baseline)).names
+    both = united((variant, baseline))
     variant, baseline = variant.expand(both), baseline.expand(both)
     if not both:
         return []
@@ -51,7 +51,7 @@ def joint_test(strata: Strata, names: Sequence[str]) -> JointTest | None:
     two arms: d' (S_v / n_v + S_b / n_b)^-1 d.
     """
     variant, baseline = (merge_all(pair[side] for pair in strata) for side in (0, 1))
-    both = merge_all((variant, baseline)).names
+    both = united((variant, baseline))
     variant, baseline = variant.expand(both), baseline.expand(both)
     if not both or min(variant.size, baseline.size) < MIN_UNITS:
         return None

@@ -14,6 +14,7 @@ linearised as (y - R z) / mean z (Deng, Knoblich & Lu 2018).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -21,7 +22,7 @@ import numpy as np
 
 from causalops.estimators.randomised.covariates import Covariate, screen, slopes
 from causalops.inference import Levels, satterthwaite
-from causalops.moments import Block, Floats, Moments, centres_of, merge_all
+from causalops.moments import Block, Floats, Moments, centres_of, merge_all, united
 
 Strata = Sequence[tuple[Block, Block]]  # (variant, baseline) of each stratum
 
@@ -83,7 +84,9 @@ def contrast(
     result = replace(result, effect=arms[0].mean - arms[1].mean)
     if min(arm.n for arm in arms) < 2:
         return replace(result, reason="too_few_units")
-    names_all = merge_all((whole_v, whole_b)).names
+    if len(strata) == 1 and method == "unadjusted" and not ratio:
+        return _means(result, whole_v, whole_b, ddof)
+    names_all = united((whole_v, whole_b))
     whole = whole_v.expand(names_all), whole_b.expand(names_all)
     usable = [
         (v.expand(names_all), b.expand(names_all)) for v, b in strata if min(v.size, b.size) >= 2
@@ -96,6 +99,17 @@ def contrast(
         result = replace(result, note="stratum_without_arm")
     with np.errstate(all="ignore"):
         return _estimate(result, usable, whole, ratio, method, names, ddof)
+
+
+def _means(result: Contrast, variant: Block, baseline: Block, ddof: int) -> Contrast:
+    """Two plain means: what `_combine` amounts to without strata, covariates and denominators."""
+    parts = [(float(b.c[0, 0]) / (b.size - ddof) / b.size, b.size - 1.0)
+             for b in (variant, baseline)]  # fmt: skip
+    means = float(variant.mean[0, 0]), float(baseline.mean[0, 0])
+    return replace(
+        result, variance=parts[0][0] + parts[1][0], df=satterthwaite(parts),
+        levels=Levels(*means, max(parts[0][0], 0.0), max(parts[1][0], 0.0)),
+    )  # fmt: skip
 
 
 def _estimate(
@@ -152,7 +166,7 @@ def _combine(
             moments, other = pair[side], 1 - side
             scatter = arms[side].rows @ moments.c @ arms[side].rows.T / (moments.n - ddof)
             gradient = np.zeros((2, len(scatter)))
-            gradient[side] = np.r_[1.0, -theta[side] * part[other]]
+            gradient[side, 0], gradient[side, 1:] = 1.0, -theta[side] * part[other]
             gradient[other, 1:] = theta[other] * part[side]
             gradient *= weight
             cov += gradient @ scatter @ gradient.T / moments.n
@@ -179,23 +193,28 @@ def _combine(
 
 
 def _arm(block: Block, ratio: bool) -> Arm:
-    if block.size == 0:
+    n = block.size
+    if n == 0:
         return Arm()
-    centres = centres_of(block)
-    moments = block.complete(centres).select(("y", "z") if ratio else ("y",))
-    with np.errstate(all="ignore"):
-        linear = _linear([moments], np.ones(1))
-        scatter = (linear.rows @ moments.c @ linear.rows.T)[0, 0]
-    if not np.isfinite(linear.levels[0]):
-        return Arm(block.size)
-    sd = float(np.sqrt(max(scatter, 0.0) / (moments.n - 1))) if moments.n > 1 else None
-    return Arm(block.size, float(linear.levels[0]), sd)
+    mean, square = float(block.mean[0, 0]), float(block.c[0, 0])
+    if ratio:
+        moments = block.complete(centres_of(block)).select(("y", "z"))
+        with np.errstate(all="ignore"):
+            linear = _linear([moments], np.ones(1))
+            square = float((linear.rows @ moments.c @ linear.rows.T)[0, 0])
+        mean = float(linear.levels[0])
+    if not math.isfinite(mean):
+        return Arm(n)
+    spread = max(square, 0.0) / (n - 1) if n > 1 else math.nan
+    return Arm(n, mean, math.sqrt(spread) if n > 1 else None)
 
 
 def _linear(strata: Sequence[Moments], share: Floats) -> _Linear:
     """Levels and linearisation at the stratum-weighted means; a ratio is (part, denominator)."""
     names = strata[0].names
     mean = share @ np.array([moments.mean for moments in strata])
+    if all(name[0] in "yx" for name in names):
+        return _Linear(mean, np.eye(len(names)))
     levels, rows = [], []
     for index, name in enumerate(names):
         if name[0] in "zw":

@@ -165,6 +165,7 @@ class Cells:
         self._rows: dict[tuple[Any, ...], dict[_Cell, list[Record]]] = defaultdict(
             lambda: defaultdict(list)
         )
+        self._arms: dict[tuple[str, tuple[Any, ...]], dict[str, Block]] = {}
         for row in records(table):
             key = tuple(row[name] for name in keys)
             cell = row.get("stratum") or "all", row["variant"], bool(row.get("is_received"))
@@ -184,8 +185,12 @@ class Cells:
 
     def arm(self, variant: str, *key: Any) -> dict[str, Block]:
         """Block of each stratum for one variant."""
-        halves = self.halves(variant, *key)
-        return {stratum: merge_all(blocks) for stratum, blocks in halves.items()}
+        found = self._arms.get((variant, key))
+        if found is None:
+            halves = self.halves(variant, *key)
+            found = {stratum: merge_all(blocks) for stratum, blocks in halves.items()}
+            self._arms[variant, key] = found
+        return found
 
     def halves(self, variant: str, *key: Any) -> dict[str, tuple[Block, Block]]:
         """For each stratum of one variant the units that did not, and that did, receive."""
