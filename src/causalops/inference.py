@@ -38,13 +38,17 @@ class Inference:
 
 @dataclass(frozen=True)
 class Levels:
-    """The two arms' levels with the variances and the covariance of these estimates."""
+    """The two arms' levels with the variances and the covariance of these estimates.
+
+    `df` None means that they are normal.
+    """
 
     variant: float
     baseline: float
     var_variant: float
     var_baseline: float
     covariance: float = 0.0
+    df: float | None = None
 
 
 def unavailable(
@@ -142,7 +146,7 @@ def lift_delta(levels: Levels, alpha: float) -> Inference:
     if problem is not None:
         return problem
     mv, mb = levels.variant, levels.baseline
-    if abs(mb) <= critical(1 - alpha / 2, None) * math.sqrt(levels.var_baseline):
+    if abs(mb) <= critical(1 - alpha / 2, levels.df) * math.sqrt(levels.var_baseline):
         return Inference(ci_shape="whole_line", status="warning", reason_code="baseline_near_zero")
     ratio = mv / mb
     variance = (
@@ -150,7 +154,7 @@ def lift_delta(levels: Levels, alpha: float) -> Inference:
         + ratio * ratio * (levels.var_baseline / mb / mb)
         - 2 * ratio * (levels.covariance / mb / mb)
     )
-    return difference((mv - mb) / abs(mb), variance, None, alpha, max(1.0, abs(ratio)))
+    return difference((mv - mb) / abs(mb), variance, levels.df, alpha, max(1.0, abs(ratio)))
 
 
 def lift_fieller(levels: Levels, alpha: float) -> Inference:
@@ -163,7 +167,7 @@ def lift_fieller(levels: Levels, alpha: float) -> Inference:
         return problem
     mv, mb = levels.variant, levels.baseline
     size = max(abs(mv), abs(mb), math.sqrt(levels.var_variant), math.sqrt(levels.var_baseline))
-    z2 = critical(1 - alpha / 2, None) ** 2
+    z2 = critical(1 - alpha / 2, levels.df) ** 2
     v, b = mv / size, mb / size
     s_vv, s_bb, s_vb = (
         value / size / size
@@ -193,10 +197,10 @@ def lift_fieller(levels: Levels, alpha: float) -> Inference:
     )
     if unbounded:
         return result
-    equal = difference(v - b, s_vv + s_bb - 2 * s_vb, None, alpha, max(abs(v), abs(b)))
+    equal = difference(v - b, s_vv + s_bb - 2 * s_vb, levels.df, alpha, max(abs(v), abs(b)))
     if equal.status != "ok":
         return unavailable(equal.reason_code or "zero_variance", result.estimate, equal.status)
-    return replace(result, statistic=equal.statistic, p_value=equal.p_value,
+    return replace(result, df=equal.df, statistic=equal.statistic, p_value=equal.p_value,
                    reason_code=equal.reason_code)  # fmt: skip
 
 

@@ -3,10 +3,10 @@
 `Totals` holds G groups of clusters: `size` n_g (units with an outcome, per cluster), `count` k
 (clusters in the group; 1 for a single cluster), `total` (G, P) sums over the group of
 T = sum over a cluster's units of (part - shift), and `cross` (G, P, P) sums of T T'. Parts are
-named as in `causalops.moments` (y, z, x1, w1, ...); anything else that a unit carries may be a part too
-(d, the treatment received). A part that some units miss has a companion `n_<part>`: the units that
-have it. Single clusters carry their id as label; a cluster with units in both arms is one cluster.
-Groups (k > 1) hold clusters of equal size in one arm only.
+named as in `causalops.moments` (y, z, x1, w1, ...); anything else that a unit carries may be one
+too (d, the treatment received). A part that some units miss has a companion `n_<part>`: the units
+that have it. Single clusters carry their id as label; a cluster with units in both arms is one
+cluster. Groups (k > 1) hold clusters of equal size in one arm only.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ linearised as (y - R z) / mean z (Deng, Knoblich & Lu 2018).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -38,7 +38,13 @@ class Arm:
 
 @dataclass(frozen=True)
 class Contrast:
-    """Effect with what inference needs; `reason` set and no variance when none is valid."""
+    """Effect with what inference needs; `reason` set and no variance when none is valid.
+
+    Without strata `loadings` holds, for the units of the variant and of the baseline, the weight of
+    each part in the variant's and in the baseline's level, and `centres` what a missing part counts
+    as: enough to give the levels another variance. `se_kind` and `n_clusters` are set by whoever
+    does so.
+    """
 
     variant: Arm
     baseline: Arm
@@ -52,6 +58,10 @@ class Contrast:
     dropped: dict[str, str] = field(default_factory=dict)
     dropped_share: float = 0.0
     note: str | None = None
+    loadings: tuple[Mapping[str, tuple[float, float]], ...] = ()
+    centres: Mapping[str, float] = field(default_factory=dict)
+    se_kind: str | None = None
+    n_clusters: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -143,6 +153,7 @@ def _estimate(
         _combine(result, full, share, arms, pooled, (theta_v, theta_b), ddof),
         theta={c.name: float(t) for c, t in zip(kept, theta_v, strict=True)},
         rho=rho,
+        centres=centres,
     )
 
 
@@ -158,6 +169,7 @@ def _combine(
     cov = np.zeros((2, 2))
     pieces: list[tuple[float, float]] = []
     inner = np.zeros((len(full), 2))
+    loadings: list[dict[str, tuple[float, float]]] = []
     for index, (pair, weight) in enumerate(zip(full, share, strict=True)):
         part = pair[0].n / (pair[0].n + pair[1].n), pair[1].n / (pair[0].n + pair[1].n)
         means = [arms[side].rows @ pair[side].mean for side in (0, 1)]
@@ -169,6 +181,8 @@ def _combine(
             gradient[side, 0], gradient[side, 1:] = 1.0, -theta[side] * part[other]
             gradient[other, 1:] = theta[other] * part[side]
             gradient *= weight
+            loads = (gradient @ arms[side].rows).T.tolist()
+            loadings.append({p: (v, b) for p, (v, b) in zip(moments.names, loads, strict=True)})
             cov += gradient @ scatter @ gradient.T / moments.n
             toward = gradient[side] - gradient[other]
             pieces.append((float(toward @ scatter @ toward) / moments.n, moments.n - 1))
@@ -189,6 +203,7 @@ def _combine(
             float(adjusted[0]), float(adjusted[1]), max(cov[0, 0], 0.0), max(cov[1, 1], 0.0),
             float(cov[0, 1]),
         ),
+        loadings=tuple(loadings) if len(full) == 1 else (),
     )  # fmt: skip
 
 
