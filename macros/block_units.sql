@@ -4,7 +4,7 @@
 {% macro block_units(block, is_capped=true) -%}
     {%- set parts = block.payload.parts -%}
     {%- set is_single = block.payload.facts | length == 1 -%}
-    {%- set carried = ['variant', 'exposure_day', 'is_triggered', 'is_crossover', 'bucket', 'stratum', 'is_received'] -%}
+    {%- set carried = ['variant', 'exposure_day', 'is_triggered', 'is_crossover', 'bucket', 'stratum', 'cluster_id', 'is_received'] -%}
     {%- for slot in range(1, var('max_segments') + 1) -%}{%- do carried.append('seg_' ~ slot) -%}{%- endfor -%}
     {%- set facts = [] -%}
     {%- for fact in block.payload.facts -%}{%- do facts.append(causalops.text_literal(fact)) -%}{%- endfor %}

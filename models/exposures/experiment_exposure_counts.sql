@@ -15,8 +15,9 @@ cells as (
         sum(case when coalesce(exclusion_reason, '') not in ('outside_enrolment', 'unplanned_variant') then 1 else 0 end) as n_enrolled,
         sum(case when exclusion_reason is null then 1 else 0 end) as n_analysed,
         sum(case when exclusion_reason is null and is_triggered then 1 else 0 end) as n_triggered,
-        sum(case when is_crossover and exclusion_reason in ('crossover', 'excluded') then 1 else 0 end) as n_crossover,
+        sum(case when is_crossover and exclusion_reason in ('crossover', 'excluded', 'no_cluster') then 1 else 0 end) as n_crossover,
         sum(case when exclusion_reason = 'excluded' then 1 else 0 end) as n_excluded,
+        sum(case when exclusion_reason = 'no_cluster' then 1 else 0 end) as n_unclustered,
         sum(case when exclusion_reason = 'outside_enrolment' then 1 else 0 end) as n_outside,
         sum(case when exclusion_reason = 'unplanned_variant' then 1 else 0 end) as n_unplanned
     from {{ ref('causalops', 'experiment_exposures') }}
@@ -48,7 +49,7 @@ select
     segment_dim,
     segment_value,
     exposure_day
-    {%- for count in ['enrolled', 'analysed', 'triggered', 'crossover', 'excluded', 'outside', 'unplanned'] %},
+    {%- for count in ['enrolled', 'analysed', 'triggered', 'crossover', 'excluded', 'unclustered', 'outside', 'unplanned'] %},
     cast(sum(n_{{ count }}) as {{ dbt.type_bigint() }}) as n_{{ count }}
     {%- endfor %}
 from by_segment

@@ -73,6 +73,7 @@ first_exposures as (
         coalesce(ordered.exposure_day >= due.start_date, true)
             and coalesce(ordered.exposure_day <= due.end_date, true) as is_enrolled,
         ordered.n_excluded = 1 as is_excluded,
+        due.cluster_slot is not null and ordered.cluster_id is null as is_unclustered,
         due.strata_slot,
         {{ causalops.md5_integer("ordered.experiment_id || ':' || ordered.unit_id") }} % 1024 as bucket
         {%- for slot in slots %},
@@ -108,6 +109,7 @@ labelled as (
             when not first_exposures.is_enrolled then 'outside_enrolment'
             when not first_exposures.is_planned then 'unplanned_variant'
             when first_exposures.is_excluded then 'excluded'
+            when first_exposures.is_unclustered then 'no_cluster'
             when first_exposures.is_crossover then 'crossover'
         end as exclusion_reason,
         case first_exposures.strata_slot

@@ -48,6 +48,7 @@ select
     exposures.is_crossover,
     exposures.bucket,
     exposures.stratum,
+    exposures.cluster_id,
     received.unit_id is not null as is_received
     {%- for segment in segments %},
     exposures.seg_{{ segment }}

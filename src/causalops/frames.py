@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy.typing as npt
 import pandas as pd
 
 from causalops.results import RESULT_COLUMNS
@@ -40,6 +41,19 @@ def _plain(column: pd.Series[Any]) -> list[Any]:
     """One column as Python values, missing ones as None."""
     values = column.astype(object)
     return values.where(column.notna(), None).tolist() if column.hasnans else values.tolist()
+
+
+def column_groups(
+    rel: Any, keys: Sequence[str], columns: Sequence[str]
+) -> dict[tuple[Any, ...], dict[str, npt.NDArray[Any]]]:
+    """Columns of a relation as arrays, for each combination of its key columns (never NULL)."""
+    table = frame(rel)
+    arrays = {name: table[name].to_numpy() for name in columns}
+    found: dict[Any, npt.NDArray[Any]] = table.groupby(list(keys), sort=False).indices
+    return {
+        tuple(key): {name: values[rows] for name, values in arrays.items()}
+        for key, rows in found.items()
+    }
 
 
 def relation(session: Any, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> Any:

@@ -104,9 +104,9 @@ def test_groups_of_equal_size_lose_nothing() -> None:
         cluster_variance(*(linear(complete(arm, centres), load)
                            for arm, load in zip(arms, loadings, strict=True)), kind=kind)
         for kind in ("cr2", "cr1")
-        for arms in (single, [by_size(arm) for arm in single])
+        for arms in (single, [by_size(arm, name) for arm, name in zip(single, "tc", strict=True)])
     ]  # fmt: skip
-    assert len(by_size(single[0]).labels) == 5
+    assert len(by_size(single[0], "t").labels) == 5
     for alone, together in (found[:2], found[2:]):
         np.testing.assert_allclose(together.covariance, alone.covariance, rtol=1e-11)  # type: ignore[arg-type]
         assert together.df == pytest.approx(alone.df, rel=1e-12)
@@ -163,10 +163,10 @@ def test_fewer_than_two_clusters_in_an_arm() -> None:
 def test_rows_of_the_warehouse() -> None:
     label, arm, y = units(10)
     single = sides(label, arm, y)[0]
-    rows = {"label": np.array(single.labels), "size": single.size, "count": single.count,
+    rows = {"label": np.array(single.labels), "n_units": single.size, "n_clusters": single.count,
             "a": np.full(len(single.labels), "y"), "b": np.full(len(single.labels), "y"),
-            "total": single.total[:, 0], "cross": np.full(len(single.labels), None),
-            "shift": np.full(len(single.labels), 49.0)}  # fmt: skip
+            "sum_a": single.total[:, 0], "sum_ab": np.full(len(single.labels), None),
+            "shift_a": np.full(len(single.labels), 49.0)}  # fmt: skip
     read = totals_of_columns(rows)
     np.testing.assert_array_equal(read.total, single.total)
     np.testing.assert_array_equal(read.cross, single.cross)

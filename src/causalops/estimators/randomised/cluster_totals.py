@@ -18,7 +18,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from causalops.frames import column_groups
 from causalops.moments import Floats
+
+_KEY = ("experiment_id", "analysis", "metric", "population", "segment_dim", "segment_value")
+_COLUMNS = ("label", "n_clusters", "n_units", "a", "b", "shift_a", "sum_a", "sum_ab")
 
 
 @dataclass(frozen=True)
@@ -85,14 +89,14 @@ def totals_of_units(
     return totals([str(n) for n in names], np.bincount(where, minlength=len(names)), parts, shift)
 
 
-def by_size(arm: Totals) -> Totals:
-    """The same clusters in groups of equal size: what the warehouse sends when they are many."""
+def by_size(arm: Totals, name: str) -> Totals:
+    """The clusters of the arm `name` by equal size: what the warehouse sends when they are many."""
     sizes, where = np.unique(arm.size, return_inverse=True)
     grouped = [np.zeros((len(sizes), *values.shape[1:]))
                for values in (arm.count, arm.total, arm.cross)]  # fmt: skip
     for target, values in zip(grouped, (arm.count, arm.total, arm.cross), strict=True):
         np.add.at(target, where, values)
-    labels = tuple(f"{size:.0f}" for size in sizes)
+    labels = tuple(f"{name}: {size:.0f}" for size in sizes)
     return Totals(arm.parts, labels, sizes, grouped[0], grouped[1], grouped[2], arm.shift)
 
 
@@ -124,25 +128,39 @@ def complete(arm: Totals, centres: Mapping[str, float]) -> Totals:
 
 
 def totals_of_columns(columns: Mapping[str, npt.NDArray[Any]]) -> Totals:
-    """One arm from the warehouse's long rows, as columns.
+    """One arm from columns of `experiment_cluster_moments`.
 
-    They are label, size, count, a, b, total (of a), cross (sum of products) and shift (of a). A row
-    with a = b carries the part's total; only groups (count > 1) need products.
+    A row with a = b carries the part's total; only groups (n_clusters > 1) need products.
     """
     on = columns["a"] == columns["b"]
     names, a = np.unique(columns["a"].astype(str), return_inverse=True)
     labels, group = np.unique(columns["label"].astype(str), return_inverse=True)
     size, count = np.zeros(len(labels)), np.ones(len(labels))
     total, shift = np.zeros((len(labels), len(names))), np.zeros(len(names))
-    size[group[on]] = columns["size"][on].astype(float)
-    count[group[on]] = columns["count"][on].astype(float)
-    total[group[on], a[on]] = columns["total"][on].astype(float)
-    shift[a[on]] = columns["shift"][on].astype(float)
+    size[group[on]] = columns["n_units"][on].astype(float)
+    count[group[on]] = columns["n_clusters"][on].astype(float)
+    total[group[on], a[on]] = columns["sum_a"][on].astype(float)
+    shift[a[on]] = columns["shift_a"][on].astype(float)
     cross = total[:, :, None] * total[:, None, :]
     many = count[group] > 1
     if many.any():
         b = np.searchsorted(names, columns["b"][many].astype(str))
-        values = columns["cross"][many].astype(float)
+        values = columns["sum_ab"][many].astype(float)
         cross[group[many], a[many], b] = cross[group[many], b, a[many]] = values
     parts = tuple(str(name) for name in names)
     return Totals(parts, tuple(map(str, labels)), size, count, total, cross, shift)
+
+
+EMPTY = totals((), (), {})
+
+
+class ClusterCells:
+    """Totals by experiment, analysis, metric, population and segment; made when asked for."""
+
+    def __init__(self, table: Any) -> None:
+        self._groups = column_groups(table, (*_KEY, "variant"), _COLUMNS)
+
+    def arm(self, variant: str, *key: Any) -> Totals:
+        """Totals of one variant; without any cluster the empty ones."""
+        columns = self._groups.get((*key, variant))
+        return EMPTY if columns is None else totals_of_columns(columns)

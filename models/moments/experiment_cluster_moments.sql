@@ -1,0 +1,108 @@
+-- grain: experiment_id, analysis, metric, population, segment_dim, segment_value, variant, label, a, b. totals of
+-- each part by cluster (label = cluster, n_clusters 1, a = b), or by cluster size where clusters are many
+-- (label = arm and size, with sums of products of two parts). Part n_<part>: units that have it, where some do not.
+{%- set slots = range(1, var('max_segments') + 1) -%}
+{%- set key = ['experiment_id', 'analysis', 'metric', 'population', 'segment_dim', 'segment_value', 'variant'] %}
+
+with
+
+cells as (
+    select * from {{ ref('causalops', 'experiment_cluster_cells') }}
+),
+
+segments as (
+    select experiment_id, name, slot
+    from {{ ref('causalops', 'registry') }}
+    where row_kind = 'segment'
+),
+
+grouped as (
+    select distinct experiment_id
+    from {{ ref('causalops', 'experiment_clusters') }}
+    where is_grouped
+),
+
+by_population as (
+    select * from ({{ causalops.populations('cells') }}) as populations
+    where population <> 'crossover'
+    union all
+    select cells.*, 'first_variant' as population
+    from cells
+    where experiment_id in (select experiment_id from cells where is_crossover) and analysis = 'main'
+),
+
+by_segment as (
+    select by_population.*, 'all' as segment_dim, 'all' as segment_value
+    from by_population
+    union all
+    select
+        by_population.*,
+        segments.name as segment_dim,
+        {{ causalops.segment_value('by_population', 'segments.slot', slots) }} as segment_value
+    from by_population
+    inner join segments
+        on segments.experiment_id = by_population.experiment_id
+    where by_population.analysis = 'main' and by_population.population = 'exposed'
+),
+
+totals as (
+    select {{ key | join(', ') }}, cluster_id, part, sum(n) as n, max(shift) as shift, sum(total) as total
+    from by_segment
+    group by {{ key | join(', ') }}, cluster_id, part
+),
+
+sized as (
+    select
+        totals.*,
+        max(case when part = 'y' then n end) over (partition by {{ key | join(', ') }}, cluster_id) as n_units
+    from totals
+),
+
+parts as (
+    select {{ key | join(', ') }}, cluster_id, n_units, part, shift, coalesce(total, 0) as total
+    from sized
+    where n_units > 0
+    union all
+    select {{ key | join(', ') }}, cluster_id, n_units, 'n_' || part, 0.0, n
+    from (
+        select sized.*, min(n - n_units) over (partition by {{ key | join(', ') }}, part) as shortest
+        from sized
+        where n_units > 0
+    ) as covered
+    where shortest < 0
+)
+
+select
+    parts.{{ key | join(',\n    parts.') }},
+    cluster_id as label,
+    cast(1 as {{ dbt.type_bigint() }}) as n_clusters,
+    cast(n_units as {{ dbt.type_bigint() }}) as n_units,
+    part as a,
+    part as b,
+    shift as shift_a,
+    cast(total as {{ causalops.type_double() }}) as sum_a,
+    cast(null as {{ causalops.type_double() }}) as sum_ab
+from parts
+where experiment_id not in (select experiment_id from grouped)
+
+union all
+
+select
+    parts.{{ key | join(',\n    parts.') }},
+    parts.variant || ': ' || cast(parts.n_units as {{ dbt.type_string() }}) as label,
+    cast(count(*) as {{ dbt.type_bigint() }}) as n_clusters,
+    cast(parts.n_units as {{ dbt.type_bigint() }}) as n_units,
+    parts.part as a,
+    others.part as b,
+    max(parts.shift) as shift_a,
+    cast(sum(parts.total) as {{ causalops.type_double() }}) as sum_a,
+    cast(sum(parts.total * others.total) as {{ causalops.type_double() }}) as sum_ab
+from parts
+inner join parts as others
+    on others.cluster_id = parts.cluster_id
+    {%- for name in key %}
+    and others.{{ name }} = parts.{{ name }}
+    {%- endfor %}
+    and others.part >= parts.part
+where parts.experiment_id in (select experiment_id from grouped)
+group by parts.{{ key | join(', parts.') }}, parts.n_units, parts.part, others.part
