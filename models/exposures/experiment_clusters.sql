@@ -28,7 +28,7 @@ compared as (
         counted.*,
         count(*) over (partition by experiment_id, cluster_id) as n_arms,
         sum(case when n_analysed > 0 then 1 else 0 end) over (partition by experiment_id, cluster_id) as n_arms_analysed,
-        row_number() over (partition by experiment_id, cluster_id order by n_enrolled desc, variant) as arm_rank
+        row_number() over (partition by experiment_id, cluster_id order by n_analysed desc, n_enrolled desc, variant) as arm_rank
     from counted
 )
 

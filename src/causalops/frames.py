@@ -49,7 +49,7 @@ def column_groups(
     """Columns of a relation as arrays, for each combination of its key columns (never NULL)."""
     table = frame(rel)
     arrays = {name: table[name].to_numpy() for name in columns}
-    found: dict[Any, npt.NDArray[Any]] = table.groupby(list(keys), sort=False).indices
+    found: Mapping[Any, Any] = table.groupby(list(keys), sort=False).indices
     return {
         tuple(key): {name: values[rows] for name, values in arrays.items()}
         for key, rows in found.items()

@@ -124,6 +124,9 @@ def _design_faults(spec: Experiment, broken: frozenset[str]) -> list[Fault]:
     if spec.design == "cluster_rct" and spec.cluster == words.UNKNOWN_CLUSTER:
         text = "must be known in design 'cluster_rct': its errors are those of clusters"
         found.append((("cluster",), text, None))
+    if spec.design == "cluster_rct" and spec.strata is not None:
+        text = "is not available in design 'cluster_rct' yet: its arms are compared as a whole"
+        found.append((("strata",), text, None))
     for key, design in (("received", "encouragement"), ("network", "cluster_rct")):
         if getattr(spec, key) is not None and spec.design not in (design, None):
             text = f"belongs to design '{design}', not to '{spec.design}'"

@@ -88,6 +88,11 @@ CHECKS = (
     "late_rows",
     "future_rows",
     "resplit",
+    "srm_units",
+    "cluster_split",
+    "cluster_missing",
+    "cluster_sizes",
+    "icc",
 )
 LISTED_ROBUSTNESS = ("unadjusted", "no_winsor", "first_variant", "lin")
 MEASURE_TYPES = ("proportion", "count", "count_distinct", "sum", "mean", "retention")

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from causalops.estimators.randomised import arm_checks, curves, heterogeneity
+from causalops.estimators.randomised.cluster_totals import ClusterCells
+from causalops.estimators.randomised.clustered import Arms
 from causalops.estimators.randomised.contrasts import Strata
 from causalops.estimators.randomised.effects import (
     Comparison,
@@ -42,9 +44,12 @@ class Tables:
     caps: dict[tuple[Any, ...], Record]
     daily: Cells
     totals: dict[str, dict[str, int]]
+    clusters: ClusterCells | None = None
 
     @staticmethod
-    def of(moments: Any, profile: Any, caps: Any, daily: Any, counts: Any) -> Tables:
+    def of(
+        moments: Any, profile: Any, caps: Any, daily: Any, counts: Any, clusters: Any = None
+    ) -> Tables:
         """Index the frames of the warehouse."""
         key = ("experiment_id", "analysis", "metric")
         return Tables(
@@ -53,6 +58,7 @@ class Tables:
             indexed(caps, *key, "part"),
             Cells(daily, "experiment_id", "metric", "day_kind", "day", "day_offset"),
             _totals(counts),
+            None if clusters is None else ClusterCells(clusters),
         )
 
     def strata(
@@ -63,6 +69,16 @@ class Tables:
         arms = (self.cells.arm(name, experiment.id, analysis, metric, population, dim, value)
                 for name in (variant, experiment.control))  # fmt: skip
         return strata_of(*arms)
+
+    def totals_of(
+        self, experiment: Experiment, variant: str, analysis: str, metric: str,
+        population: str = "exposed", dim: str = "all", value: str = "all",
+    ) -> Arms | None:  # fmt: skip
+        """Cluster totals of variant and control; None where units are independent."""
+        if self.clusters is None:
+            return None
+        key = (experiment.id, analysis, metric, population, dim, value)
+        return self.clusters.arm(variant, *key), self.clusters.arm(experiment.control, *key)
 
 
 MetricRows = Callable[[Comparison, "Tables"], list[Row]]
@@ -75,7 +91,7 @@ def experiment_rows(
 
     `metric_rows` makes the estimates of one metric and variant; the default compares two arms.
     """
-    make = metric_rows or _metric_rows
+    make = metric_rows or two_arm_rows
     rows: list[Row] = []
     for metric in experiment.metrics:
         for variant in experiment.treatments:
@@ -121,7 +137,8 @@ def _guarded(what: Comparison, make: Callable[[], list[Row]]) -> list[Row]:
         return empty_rows(what, "internal_error", "failed", message)
 
 
-def _metric_rows(what: Comparison, tables: Tables) -> list[Row]:
+def two_arm_rows(what: Comparison, tables: Tables) -> list[Row]:
+    """Every estimate of one metric and variant: overall, by segment, triggered, robustness."""
     experiment, metric, variant = what.experiment, what.metric, what.variant
     if metric.analysis != "main":
         return effect_rows(what, tables.strata(experiment, variant, metric.analysis, metric.name))
@@ -129,19 +146,24 @@ def _metric_rows(what: Comparison, tables: Tables) -> list[Row]:
     rows = effect_rows(what, exposed)
     for dim, value in sorted(tables.cells.keys(experiment.id, "main", metric.name, "exposed")):
         if dim != "all":
-            part = replace(what, segment_dim=dim, segment_value=value, facts=None)
-            strata = tables.strata(experiment, variant, "main", metric.name, "exposed", dim, value)
+            key = (experiment, variant, "main", metric.name, "exposed", dim, value)
+            part = replace(what, segment_dim=dim, segment_value=value, facts=None,
+                           clusters=tables.totals_of(*key))  # fmt: skip
+            strata = tables.strata(*key)
             rows += effect_rows(part, strata)
     totals = tables.totals.get(experiment.id, {})
     if totals.get("n_triggered"):
         part = _comparison(experiment, metric, variant, "main", tables, "triggered")
         triggered = tables.strata(experiment, variant, "main", metric.name, "triggered")
-        rows += effect_rows(part, triggered) + diluted_rows(part, triggered, exposed)
+        rows += effect_rows(part, triggered)
+        if part.clusters is None:  # dilution treats units as independent
+            rows += diluted_rows(part, triggered, exposed)
     if "unadjusted" in experiment.robustness:
         part = replace(what, analysis="robustness:unadjusted")
         rows += plain_rows(part, exposed, metric.plain_method)
     if totals.get("n_crossover"):
-        part = replace(what, analysis="robustness:first_variant", facts=None)
+        totals_of = tables.totals_of(experiment, variant, "main", metric.name, "first_variant")
+        part = replace(what, analysis="robustness:first_variant", facts=None, clusters=totals_of)
         crossed = tables.strata(experiment, variant, "main", metric.name, "crossover")
         rows += effect_rows(part, _with_crossovers(tables, what, crossed))
     return rows
@@ -184,6 +206,7 @@ def _comparison(
                         for n, row in zip(units, profiles, strict=True)),
         is_cap_ignored=bool(cap) and not cap.get("is_applied"),
         facts=facts,
+        clusters=tables.totals_of(experiment, variant, analysis, metric.name, population),
     )  # fmt: skip
 
 

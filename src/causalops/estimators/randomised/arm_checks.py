@@ -31,11 +31,12 @@ def metric_rows(experiment: Experiment, metric: Metric, tables: Tables) -> list[
         for name in experiment.weights
     }
     rows = _balance(experiment, metric, tables)
-    rows += [
+    rates = [
         _rate(experiment, metric, "missing_by_arm", profiles, "n_missing", ("n_units",)),
         _rate(experiment, metric, "immature_by_arm", profiles, "n_immature",
               ("n_units", "n_immature")),
     ]  # fmt: skip
+    rows += rates if tables.clusters is None else [_untested(row) for row in rates]
     for variant, profile in profiles.items():
         blocks = tables.cells.arm(
             variant, experiment.id, "main", metric.name, "exposed", "all", "all"
@@ -63,7 +64,8 @@ def _balance(experiment: Experiment, metric: Metric, tables: Tables) -> list[Row
         strata = tables.strata(experiment, variant, "main", metric.name)
         key = {"experiment_id": experiment.id, "metric": metric.name, "variant": variant,
                "baseline": experiment.control}  # fmt: skip
-        found = differences(strata, metric.covariates, metric.alpha)
+        totals = tables.totals_of(experiment, variant, "main", metric.name)
+        found = differences(strata, metric.covariates, metric.alpha, totals)
         for seq, item in enumerate(found):
             reason = item.test.reason_code if item.test.p_value is None else None
             rows.append(check_row(
@@ -74,7 +76,8 @@ def _balance(experiment: Experiment, metric: Metric, tables: Tables) -> list[Row
             ))  # fmt: skip
             rows.append(curve_row(**key, curve="balance", series="smd", seq=seq, x=float(seq),
                                   x_label=item.covariate, y=item.smd, n=item.n))  # fmt: skip
-        joint = joint_test(strata, metric.covariates) if len(found) > 1 else None
+        is_joint = len(found) > 1 and totals is None
+        joint = joint_test(strata, metric.covariates) if is_joint else None
         if joint is not None:
             is_off = joint.p_value < RATE_THRESHOLD
             reason = "imbalance" if is_off else None
@@ -106,6 +109,13 @@ def _rate(
         status=status, reason_code=reason, message=REASONS[reason] if reason else None,
         details=json.dumps({"events": events, "units": units}, sort_keys=True),
     )  # fmt: skip
+
+
+def _untested(row: Row) -> Row:
+    """The rates alone: units of a cluster move together, so a test of units says nothing."""
+    reason = "units_not_independent"
+    return row | {"p_value": None, "statistic": None, "df": None, "status": "not_run",
+                  "reason_code": reason, "message": REASONS[reason]}  # fmt: skip
 
 
 def _dominance(

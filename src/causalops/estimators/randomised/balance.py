@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import chdtrc
 
+from causalops.estimators.randomised.cluster_totals import part_totals
+from causalops.estimators.randomised.clustered import Arms, clustered
 from causalops.estimators.randomised.contrasts import Strata, contrast
 from causalops.estimators.randomised.covariates import MIN_UNITS, Covariate, covariates_of
 from causalops.inference import Inference, difference
@@ -34,14 +36,17 @@ class JointTest:
     p_value: float
 
 
-def differences(strata: Strata, names: Sequence[str], alpha: float) -> list[Difference]:
+def differences(
+    strata: Strata, names: Sequence[str], alpha: float, clusters: Arms | None = None
+) -> list[Difference]:
     """Each covariate of the block, variant minus baseline, over the units that have it."""
     variant, baseline = (merge_all(pair[side] for pair in strata) for side in (0, 1))
     both = united((variant, baseline))
     variant, baseline = variant.expand(both), baseline.expand(both)
     if not both:
         return []
-    return [_difference(variant, baseline, item, alpha) for item in covariates_of(variant, names)]
+    items = covariates_of(variant, names)
+    return [_difference(variant, baseline, item, alpha, clusters) for item in items]
 
 
 def joint_test(strata: Strata, names: Sequence[str]) -> JointTest | None:
@@ -96,9 +101,17 @@ def _gaps(
     return levels[0] - levels[1], np.nan_to_num(parts[0] + parts[1])
 
 
-def _difference(variant: Block, baseline: Block, item: Covariate, alpha: float) -> Difference:
+def _difference(
+    variant: Block, baseline: Block, item: Covariate, alpha: float, clusters: Arms | None
+) -> Difference:
     arms = [_outcome(block, item) for block in (variant, baseline)]
     found = contrast([(arms[0], arms[1])], ratio=len(item.parts) == 2)
+    if clusters is not None:
+        totals = [part_totals(arm, item.parts) for arm in clusters]
+        if [arm.n_units for arm in totals] != [arm.size for arm in arms]:
+            skipped = Inference(status="skipped", reason_code="units_not_independent")
+            return Difference(item.name, None, skipped, found.variant.n + found.baseline.n)
+        found = clustered(found, (totals[0], totals[1]))
     n = found.variant.n + found.baseline.n
     if found.reason is not None or found.effect is None or found.variance is None:
         return Difference(item.name, None, Inference(status="skipped", reason_code=found.reason), n)

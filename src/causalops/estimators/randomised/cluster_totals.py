@@ -127,6 +127,22 @@ def complete(arm: Totals, centres: Mapping[str, float]) -> Totals:
     return replace(arm, parts=tuple(keep), total=total, cross=cross, shift=shift)
 
 
+def part_totals(arm: Totals, parts: Sequence[str]) -> Totals:
+    """Totals with a covariate in the outcome's place (y, and z for a ratio), of the units that
+    have it. Groups of clusters lose those that miss some: the caller compares the units."""
+    where = [arm.parts.index(part) for part in parts]
+    keep = arm
+    if "n_" + parts[0] in arm.parts and arm.is_single:
+        size = arm.column("n_" + parts[0])
+        rows = np.flatnonzero(size > 0)
+        labels = tuple(arm.labels[row] for row in rows)
+        keep = replace(arm, labels=labels, size=size[rows], count=arm.count[rows],
+                       total=arm.total[rows], cross=arm.cross[rows])  # fmt: skip
+    return replace(keep, parts=("y", "z")[: len(parts)], total=keep.total[:, where],
+                   cross=keep.cross[np.ix_(range(len(keep.size)), where, where)],
+                   shift=keep.shift[where])  # fmt: skip
+
+
 def totals_of_columns(columns: Mapping[str, npt.NDArray[Any]]) -> Totals:
     """One arm from columns of `experiment_cluster_moments`.
 

@@ -20,6 +20,7 @@ from causalops.inference import Levels, satterthwaite
 from causalops.moments import Floats
 
 Arms = tuple[Totals, Totals]  # (variant, baseline)
+MIN_DF = 4  # below it CR2 does not hold its level (Tipton 2015)
 
 
 def clustered(found: Contrast, arms: Arms, kind: str = "cr2") -> Contrast:
@@ -43,12 +44,14 @@ def clustered(found: Contrast, arms: Arms, kind: str = "cr2") -> Contrast:
     sides = [linear(complete(arm, found.centres), loadings)
              for arm, loadings in zip(arms, found.loadings, strict=True)]  # fmt: skip
     result = cluster_variance(sides[0], sides[1], kind)
-    assert result.covariance is not None  # noqa: S101 - both arms have two clusters
+    if result.covariance is None or result.df is None:
+        return replace(bare, reason=result.reason)
     (var_v, cov), (_, var_b) = result.covariance.tolist()
     levels = replace(found.levels, var_variant=var_v, var_baseline=var_b, covariance=cov,
                      df=result.df)  # fmt: skip
+    note = "few_clusters" if result.df < MIN_DF else found.note
     return replace(found, variance=max(var_v + var_b - 2 * cov, 0.0), df=result.df, levels=levels,
-                   se_kind=kind, n_clusters=n_clusters)  # fmt: skip
+                   se_kind=kind, n_clusters=n_clusters, note=note)  # fmt: skip
 
 
 def effect_residuals(found: Contrast, arms: Arms) -> tuple[Linear, Linear]:

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from causalops.estimators.randomised.analysis import Tables
 
 
+# The daily tables hold no clusters, so that their bands would be those of independent units.
+_NO_BAND: Row = {"y_low": None, "y_high": None, "band_kind": "none"}
+
+
 def metric_rows(experiment: Experiment, metric: Metric, tables: Tables) -> list[Row]:
     """Both time curves of a metric, for every variant against the control."""
     rows: list[Row] = []
@@ -45,7 +49,8 @@ def _cumulative(experiment: Experiment, metric: Metric, variant: str, tables: Ta
         if closed > experiment.as_of:
             break
         found = compare([(arms[0], arms[1])], metric, method)
-        rows.append(_point(experiment, metric, variant, found, "cumulative_effect", len(rows))
+        point = _point(experiment, metric, variant, found, "cumulative_effect", len(rows))
+        rows.append((point if tables.clusters is None else point | _NO_BAND)
                     | {"x": float(len(rows)), "x_date": closed})  # fmt: skip
     return rows
 
@@ -63,7 +68,8 @@ def _by_exposure_day(
         ]
         strata: Strata = [(blocks[0], blocks[1])]
         found = compare(strata, metric, metric.plain_method)
-        rows.append(_point(experiment, metric, variant, found, "effect_by_exposure_day", len(rows))
+        point = _point(experiment, metric, variant, found, "effect_by_exposure_day", len(rows))
+        rows.append((point if tables.clusters is None else point | _NO_BAND)
                     | {"x": float(key[1])})  # fmt: skip
     return rows
 

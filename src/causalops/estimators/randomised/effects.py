@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from causalops.estimators.randomised.clustered import Arms, clustered
 from causalops.estimators.randomised.contrasts import Contrast, Strata, contrast
 from causalops.estimators.randomised.dilution import dilute
 from causalops.estimators.randomised.inputs import Experiment, Metric
@@ -35,7 +36,10 @@ _UNEVEN = 0.3  # below this share of a contrast, separate slopes are the default
 
 @dataclass(frozen=True)
 class Comparison:
-    """What is compared: the key of the rows, and what the small tables say about the units."""
+    """What is compared: the key of the rows, and what the small tables say about the units.
+
+    With `clusters`, the totals of both arms, errors are those of clusters.
+    """
 
     experiment: Experiment
     metric: Metric
@@ -47,6 +51,7 @@ class Comparison:
     is_immature: bool = False
     is_cap_ignored: bool = False
     facts: Mapping[str, Any] | None = None
+    clusters: Arms | None = None
 
     @property
     def is_overall(self) -> bool:
@@ -70,25 +75,31 @@ def compare(strata: Strata, metric: Metric, method: str) -> Contrast:
     return contrast(strata, ratio=metric.is_ratio, method=_ENGINE[method], names=metric.covariates)
 
 
+def found_by(what: Comparison, strata: Strata, method: str) -> Contrast:
+    """The contrast of `what` by a method, with the errors of clusters where there are any."""
+    found = compare(strata, what.metric, method)
+    return found if what.clusters is None else clustered(found, what.clusters)
+
+
 def effect_rows(what: Comparison, strata: Strata) -> list[Row]:
     """Absolute and relative effect, the unadjusted and Fieller companions, non-inferiority."""
     metric = what.metric
     method = headline_method(what.experiment, metric, what.variant)
     if method not in _ENGINE:
         return empty_rows(what, "method_not_available", "skipped")
-    found = compare(strata, metric, method)
-    plain = found if method == metric.plain_method else compare(strata, metric, metric.plain_method)
+    found = found_by(what, strata, method)
+    plain = found if method == metric.plain_method else found_by(what, strata, metric.plain_method)
     rows = [_absolute(what, found, method, what.is_overall, plain)]
     if what.segment_dim != "all":
         return rows
     if found is not plain and what.analysis == "main":
         rows.append(_absolute(what, plain, metric.plain_method, False, None))
     lift = _lift(found, lift_delta, metric.alpha)
-    rows.append(_row(what, found, lift, method, is_headline=what.is_overall,
-                     scale="relative", ci_kind="delta", se_kind="delta"))  # fmt: skip
+    rows.append(row_of(what, found, lift, method, is_headline=what.is_overall,
+                       scale="relative", ci_kind="delta", se_kind="delta"))  # fmt: skip
     if what.analysis == "main":
         fieller = _lift(found, lift_fieller, metric.alpha)
-        rows.append(_row(what, found, fieller, method, scale="relative", ci_kind="fieller"))
+        rows.append(row_of(what, found, fieller, method, scale="relative", ci_kind="fieller"))
     if what.is_overall and metric.role == "guardrail" and metric.margin is not None:
         rows.append(_margin_row(what, found, lift, method, metric.margin))
     return rows
@@ -96,11 +107,11 @@ def effect_rows(what: Comparison, strata: Strata) -> list[Row]:
 
 def plain_rows(what: Comparison, strata: Strata, method: str) -> list[Row]:
     """Absolute and relative effect by one method, never headline: a robustness analysis."""
-    found = compare(strata, what.metric, method)
+    found = found_by(what, strata, method)
     lift = _lift(found, lift_delta, what.metric.alpha)
     return [
         _absolute(what, found, method, False, None),
-        _row(what, found, lift, method, scale="relative", ci_kind="delta", se_kind="delta"),
+        row_of(what, found, lift, method, scale="relative", ci_kind="delta", se_kind="delta"),
     ]
 
 
@@ -126,9 +137,10 @@ def diluted_rows(what: Comparison, triggered: Strata, exposed: Strata) -> list[R
     what = replace(what, population="exposed", facts=facts)
     kept = replace(found, variant=whole.variant, baseline=whole.baseline)
     return [
-        _row(what, kept, value, "triggered_diluted", scale=scale, ci_kind="delta", se_kind="delta")
+        row_of(what, kept, value, "triggered_diluted", scale=scale, ci_kind="delta",
+               se_kind="delta")
         for scale, value in (("absolute", result.absolute), ("relative", result.relative))
-    ]
+    ]  # fmt: skip
 
 
 def empty_rows(what: Comparison, reason: str, status: str, message: str | None = None) -> list[Row]:
@@ -138,8 +150,8 @@ def empty_rows(what: Comparison, reason: str, status: str, message: str | None =
     rows = []
     for scale in ("absolute", "relative"):
         ci_kind = "fixed" if scale == "absolute" else "delta"
-        row = _row(what, nothing, missing, what.metric.method, is_headline=what.is_overall,
-                   scale=scale, ci_kind=ci_kind)  # fmt: skip
+        row = row_of(what, nothing, missing, what.metric.method, is_headline=what.is_overall,
+                     scale=scale, ci_kind=ci_kind)  # fmt: skip
         rows.append(row | {"message": message or row["message"]})
     return rows
 
@@ -155,9 +167,9 @@ def inference_of(found: Contrast, alpha: float) -> Inference:
 def _absolute(
     what: Comparison, found: Contrast, method: str, is_headline: bool, plain: Contrast | None
 ) -> Row:
-    se_kind = "delta" if what.metric.is_ratio else "welch"
+    se_kind = found.se_kind or ("delta" if what.metric.is_ratio else "welch")
     result = inference_of(found, what.metric.alpha)
-    row = _row(what, found, result, method, is_headline=is_headline, se_kind=se_kind)
+    row = row_of(what, found, result, method, is_headline=is_headline, se_kind=se_kind)
     if plain is not None and plain is not found and plain.variance and found.variance is not None:
         row["variance_reduction"] = finite(1 - found.variance / plain.variance)
     return row
@@ -177,11 +189,14 @@ def _margin_row(
     is_increase = what.metric.desired != "decrease"
     test = one_sided(lift, -margin if is_increase else margin,
                      "greater" if is_increase else "less", what.metric.alpha)  # fmt: skip
-    return _row(what, found, test, method, scale="relative", ci_kind="delta", se_kind="delta",
-                test="non_inferiority")  # fmt: skip
+    return row_of(what, found, test, method, scale="relative", ci_kind="delta", se_kind="delta",
+                  test="non_inferiority")  # fmt: skip
 
 
-def _row(what: Comparison, found: Contrast, result: Inference, method: str, **extra: Any) -> Row:
+def row_of(
+    what: Comparison, found: Contrast, result: Inference, method: str, **extra: Any
+) -> Row:
+    """The result row of a contrast with its inference; `extra` are the row's other columns."""
     metric, experiment = what.metric, what.experiment
     status, reason = result.status, result.reason_code
     if reason in ("no_units", "empty_arm") and what.is_immature:
@@ -209,6 +224,8 @@ def _row(what: Comparison, found: Contrast, result: Inference, method: str, **ex
         ci_level=1 - metric.alpha,
         n_variant=found.variant.n,
         n_baseline=found.baseline.n,
+        n_clusters_variant=found.n_clusters[0] if found.n_clusters else None,
+        n_clusters_baseline=found.n_clusters[1] if found.n_clusters else None,
         mean_variant=found.variant.mean,
         mean_baseline=found.baseline.mean,
         sd_variant=found.variant.sd,

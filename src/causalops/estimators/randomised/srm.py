@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from causalops.estimators.randomised.clock_checks import clock_rows
+from causalops.estimators.randomised.cluster_checks import ClusterCounts, cluster_rows
 from causalops.estimators.randomised.counts import CountTest, rate_test, srm_test
 from causalops.estimators.randomised.inputs import Experiment, Record, count, day, experiments
 from causalops.frames import records
@@ -21,18 +22,21 @@ THRESHOLD = 0.001
 SMALL_DEVIATION = 0.001  # of the arm's expected count: visible only in huge experiments
 CROSSOVER_WARN, CROSSOVER_FAIL = 0.01, 0.10
 _POPULATIONS = {"first_exposed": "n_enrolled", "analysed": "n_analysed", "triggered": "n_triggered"}
-_COUNTS = (*_POPULATIONS.values(), "n_crossover", "n_unplanned")
+_COUNTS = (*_POPULATIONS.values(), "n_crossover", "n_unplanned", "n_unclustered")
 
 
-def run(due: Any, registry: Any, counts: Any) -> list[Row]:
+def run(due: Any, registry: Any, counts: Any, clusters: Any = ()) -> list[Row]:
     """Check and curve rows of every due randomised experiment from its exposure counts."""
     by_id: dict[str, list[Record]] = defaultdict(list)
     for row in records(counts):
         by_id[row["experiment_id"]].append(row)
+    held: dict[str, dict[str, Record]] = defaultdict(dict)
+    for row in records(clusters):
+        held[row["experiment_id"]][row["variant"]] = row
     rows: list[Row] = []
     for experiment in experiments(due, registry, DESIGNS):
         try:
-            rows += _experiment_rows(experiment, by_id[experiment.id])
+            rows += _experiment_rows(experiment, by_id[experiment.id], held[experiment.id])
         except Exception as error:
             message = f"{REASONS['internal_error']} ({type(error).__name__}: {error})"
             rows.append(check_row(
@@ -68,14 +72,20 @@ def ruled(experiment: Experiment, row: Row) -> Row:
     return row | {"gates": False} if rule == "ignore" else row
 
 
-def _experiment_rows(experiment: Experiment, counts: list[Record]) -> list[Row]:
+def _experiment_rows(
+    experiment: Experiment, counts: list[Record], clusters: ClusterCounts
+) -> list[Row]:
     overall = [row for row in counts if row["segment_dim"] == "all"]
     sums = _sums(overall)
     rows = _srm_rows(experiment, sums)
-    rows += _segment_rows(experiment, counts) + _worst_day(experiment, overall)
-    rows += [_unplanned(experiment, overall), _crossover(experiment, sums)]
+    if experiment.design != "cluster_rct":
+        rows += _segment_rows(experiment, counts) + _worst_day(experiment, overall)
+    rows.append(_crossover(experiment, sums))
     if any(arm["n_triggered"] for arm in sums.values()):
         rows.append(_trigger_balance(experiment, sums))
+    if experiment.design == "cluster_rct":
+        rows = _srm_of_clusters(experiment, clusters) + [_of_units(row) for row in rows]
+    rows += [_unplanned(experiment, overall), *cluster_rows(experiment, sums, clusters)]
     rows += clock_rows(experiment)
     return [ruled(experiment, row) for row in rows] + _exposure_curve(experiment, overall)
 
@@ -91,7 +101,32 @@ def _srm_rows(experiment: Experiment, sums: Mapping[str, Mapping[str, int]]) -> 
     return rows
 
 
-def _srm_row(experiment: Experiment, observed: Mapping[str, int], **key: Any) -> Row:
+def _srm_of_clusters(experiment: Experiment, clusters: ClusterCounts) -> list[Row]:
+    """What was randomised is what is counted: clusters, by the arm that holds most of each."""
+    return [
+        _srm_row(experiment, {name: count(clusters.get(name, {}).get(column))
+                              for name in experiment.weights},
+                 population=population, gates=True, counted="Clusters")
+        for population, column in _POPULATIONS.items() if population != "triggered"
+    ]  # fmt: skip
+
+
+def _of_units(row: Row) -> Row:
+    """A test of units where clusters were randomised: they move together, so it only warns.
+
+    A share that is too large by itself (crossovers) still fails.
+    """
+    if row["check_name"] == "srm":
+        row = row | {"check_name": "srm_units", "gates": False}
+    if row["status"] == "fail" and row["reason_code"] != "crossover_share":
+        reason = "units_move_together"
+        row = row | {"status": "warn", "reason_code": reason, "message": REASONS[reason]}
+    return row
+
+
+def _srm_row(
+    experiment: Experiment, observed: Mapping[str, int], counted: str = "Units", **key: Any
+) -> Row:
     shares = experiment.known_weights
     test = (
         CountTest(reason="weights_unknown")
@@ -101,6 +136,8 @@ def _srm_row(experiment: Experiment, observed: Mapping[str, int], **key: Any) ->
     status, reason = _srm_status(test, THRESHOLD)
     total = sum(observed.values())
     details: dict[str, Any] = {"observed": dict(observed), "test": test.method}
+    if counted != "Units":
+        details["counted"] = counted.lower()
     if shares is not None:
         details["expected"] = {name: total * share for name, share in shares.items()}
     return _count_row(
@@ -242,7 +279,8 @@ def _sizes(details: Mapping[str, Any], test: CountTest) -> str:
     if "observed" not in details or test.p_value is None:
         return ""
     arms = ", ".join(f"{name} {count:,}" for name, count in details["observed"].items())
-    return f" Units: {arms} (p = {test.p_value:.2g})."
+    counted = str(details.get("counted", "units")).capitalize()
+    return f" {counted}: {arms} (p = {test.p_value:.2g})."
 
 
 def _exposure_curve(experiment: Experiment, overall: list[Record]) -> list[Row]:
