@@ -38,11 +38,9 @@ REASONS: dict[str, str] = {
     "dominant_unit": "A single unit holds more than 5 % of the arm's total.",
     "skewed": "Fewer than 355 x skewness² units: the interval may not hold its level.",
     "nonfinite_dropped": "Event values that are not finite numbers were dropped.",
-<<<<<<< HEAD
     "too_few_segments": "Fewer than two segments have an effect with a standard error.",
     "segments_share_clusters": "Segments share clusters, so their effects are not independent.",
     "effect_differs": "The effect differs between the segments of this dimension.",
-=======
     "too_few_clusters": "An arm has fewer than two clusters, so there is no clustered error.",
     "few_clusters": "So few or so uneven clusters that the clustered error may be too small.",
     "cluster_split": "Clusters have units in several arms, so they were not randomised whole.",
@@ -51,6 +49,5 @@ REASONS: dict[str, str] = {
     "units_not_independent": "Units of a cluster move together, so units cannot be tested.",
     "units_move_together": "The share of units differs by more than independent units would; "
     "clusters can do that by chance.",
->>>>>>> 78c479e (cluster_rct: CR2 headline, CR1, few-cluster and cluster-average rows, checks over clusters)
     "resplit_outside_band": "Random re-splits reject more or less often than 5 %.",
 }
