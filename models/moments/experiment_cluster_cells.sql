@@ -1,9 +1,9 @@
--- grain: experiment_id, analysis, metric, variant, cluster_id, is_triggered, is_crossover, every segment slot,
--- part. totals of (value - shift) of each part by cluster, for experiments that name a cluster; absent units
--- complete the zeros.
+-- grain: experiment_id, analysis, metric, variant, cluster_id, is_triggered, is_crossover, is_received, every
+-- segment slot, part. totals of (value - shift) of each part by cluster, for experiments that name a cluster;
+-- absent units complete the zeros.
 {%- set registry = ref('causalops', 'registry') -%}
 {%- set blocks = causalops.registry_rows(registry, 'block') -%}
-{%- set cell = ['variant', 'cluster_id', 'is_triggered', 'is_crossover'] -%}
+{%- set cell = ['variant', 'cluster_id', 'is_triggered', 'is_crossover', 'is_received'] -%}
 {%- for slot in range(1, var('max_segments') + 1) -%}{%- do cell.append('seg_' ~ slot) -%}{%- endfor %}
 
 with
@@ -27,7 +27,7 @@ shifts as (
 
 exposure_cells as (
     select experiment_id, exposure_day, {{ cell | join(', ') }}, count(*) as n_units
-    from {{ ref('causalops', 'experiment_exposures') }}
+    from ({{ causalops.exposures_by_received() }}) as exposures
     where cluster_id is not null
         and (exclusion_reason is null or exclusion_reason = 'crossover')
     group by experiment_id, exposure_day, {{ cell | join(', ') }}

@@ -1,6 +1,7 @@
 -- grain: experiment_id, analysis, metric, population, segment_dim, segment_value, variant, label, a, b. totals of
 -- each part by cluster (label = cluster, n_clusters 1, a = b), or by cluster size where clusters are many
--- (label = arm and size, with sums of products of two parts). Part n_<part>: units that have it, where some do not.
+-- (label = arm and size, with sums of products of two parts). Part n_<part>: units that have it, where some do not;
+-- part d: units that received the treatment, in an encouragement.
 {%- set slots = range(1, var('max_segments') + 1) -%}
 {%- set key = ['experiment_id', 'analysis', 'metric', 'population', 'segment_dim', 'segment_value', 'variant'] %}
 
@@ -14,6 +15,10 @@ segments as (
     select experiment_id, name, slot
     from {{ ref('causalops', 'registry') }}
     where row_kind = 'segment'
+),
+
+encouragements as (
+    select experiment_id from {{ ref('causalops', 'experiment_due') }} where design = 'encouragement'
 ),
 
 grouped as (
@@ -49,6 +54,11 @@ totals as (
     select {{ key | join(', ') }}, cluster_id, part, sum(n) as n, max(shift) as shift, sum(total) as total
     from by_segment
     group by {{ key | join(', ') }}, cluster_id, part
+    union all
+    select {{ key | join(', ') }}, cluster_id, 'd', sum(n), 0.0, sum(case when is_received then n else 0 end)
+    from by_segment
+    where part = 'y' and experiment_id in (select experiment_id from encouragements)
+    group by {{ key | join(', ') }}, cluster_id
 ),
 
 sized as (

@@ -152,11 +152,11 @@ CR1 = "analysis = 'robustness:cr1' and experiment_id = "
 
 
 @pytest.mark.parametrize("name", ["few", "many", "holes"])
-@pytest.mark.parametrize(("metric", "outcome"), [("revenue", adjusted), ("order_value", linearised)])
+@pytest.mark.parametrize("metric", ["revenue", "order_value"])
 def test_rows_give_the_same_numbers(
-    built: Project, values: pd.DataFrame, name: str, metric: str,
-    outcome: Callable[[pd.DataFrame], pd.Series],
-) -> None:  # fmt: skip
+    built: Project, values: pd.DataFrame, name: str, metric: str
+) -> None:
+    outcome = {"revenue": adjusted, "order_value": linearised}[metric]
     units = values[(values["flag"] == name) & values["team_id"].notna()]
     if metric == "order_value":  # unadjusted beside the adjusted headline
         where = f"experiment_id = '{name}' and metric = '{metric}' and method = 'ratio'"
@@ -217,7 +217,8 @@ def test_large_experiments_leave_by_cluster_size(built: Project) -> None:
 
 def test_split_clusters_block(built: Project) -> None:
     check = one(built, "experiment_id = 'split' and check_name = 'cluster_split'", "checks")
-    assert (check["status"], check["gates"], check["value"]) == ("fail", True, pytest.approx(1 / 12))
+    assert (check["status"], check["gates"]) == ("fail", True)
+    assert check["value"] == pytest.approx(1 / 12)
     found = one(built, f"{HEADLINE}'split' and metric = 'revenue'")
     assert found["status"] == "blocked"
     assert found["std_error"] > 0
