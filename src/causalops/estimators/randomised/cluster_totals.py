@@ -101,7 +101,9 @@ def by_size(arm: Totals, name: str) -> Totals:
 
 
 def complete(arm: Totals, centres: Mapping[str, float]) -> Totals:
-    """Totals with a missing value of a part put at its centre; nobody is dropped.
+    """Totals with a missing value of a part put at its centre; no unit is dropped.
+
+    A part that some units miss and that has no centre is left out.
 
     The filled total is T + (n_g - n_<part>) (centre - shift), linear in the totals: a matrix on
     (totals, size) gives total and cross alike.
@@ -109,7 +111,8 @@ def complete(arm: Totals, centres: Mapping[str, float]) -> Totals:
     missing = [part for part in arm.parts if "n_" + part in arm.parts]
     if not missing:
         return arm
-    keep = [part for part in arm.parts if not part.startswith("n_")]
+    keep = [part for part in arm.parts
+            if not part.startswith("n_") and (part not in missing or part in centres)]  # fmt: skip
     fill = np.zeros((len(keep), len(arm.parts)))
     gap = np.zeros(len(keep))
     for row, part in enumerate(keep):

@@ -111,6 +111,9 @@ def contrast(
         return _estimate(result, usable, whole, ratio, method, names, ddof)
 
 
+_OF_MEANS: tuple[Mapping[str, tuple[float, float]], ...] = ({"y": (1.0, 0.0)}, {"y": (0.0, 1.0)})
+
+
 def _means(result: Contrast, variant: Block, baseline: Block, ddof: int) -> Contrast:
     """Two plain means: what `_combine` amounts to without strata, covariates and denominators."""
     parts = [(float(b.c[0, 0]) / (b.size - ddof) / b.size, b.size - 1.0)
@@ -119,6 +122,7 @@ def _means(result: Contrast, variant: Block, baseline: Block, ddof: int) -> Cont
     return replace(
         result, variance=parts[0][0] + parts[1][0], df=satterthwaite(parts),
         levels=Levels(*means, max(parts[0][0], 0.0), max(parts[1][0], 0.0)),
+        loadings=_OF_MEANS,
     )  # fmt: skip
 
 
