@@ -17,7 +17,7 @@ owner: my_team
 hypothesis: What should change, in which direction, and why
 # assignment: {{model: my_assignments}}   # may be left out when only one is listed
 unit: user_id                 # a unit that the assignment and the facts declare
-variants: {{control: 1, treatment: 1}}    # weights; a list when they are unknown
+{own}variants: {{control: 1, treatment: 1}}    # weights; a list when they are unknown
 start: 2026-01-05
 # end: 2026-01-18             # last day of enrolment; outcomes run on to each unit's window end
 metrics:
@@ -25,8 +25,26 @@ metrics:
   # secondary: [another_metric]
   # guardrail: [{{metric: a_third_metric, margin: 0.02}}]
 # segments: [platform]
-{{% endcall %}}
+{more}{{% endcall %}}
 """
+_OWN = {
+    "encouragement": """\
+received: my_flag             # the assignment's `received` column, or a proportion of a fact
+# cluster: account_id         # when whole clusters were offered the treatment
+""",
+    "cluster_rct": """\
+cluster: account_id           # a key under `clusters` of the assignment: what was randomised
+# network: my_edges           # a model with `graph`: shows how far treatment leaks between clusters
+""",
+}
+_MORE = {
+    "ab_test": """\
+# n_planned: 20000            # units per arm; scales the always-valid interval and planned looks
+# sequential: {kind: group_sequential, looks: [2026-01-12, 2026-01-25]}
+# bayesian: true
+""",
+}
+_DECISION = "# decision: {ship_if: {my_metric: better, a_third_metric: not_worse}}\n"
 
 
 @click.command(name="new")
@@ -53,7 +71,9 @@ def command(name: str, design: str, project_dir: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with path.open("x", encoding="utf-8") as file:
-            file.write(_TEMPLATE.format(design=design))
+            own = _OWN.get(design, "")
+            more = _MORE.get(design, "") + (_DECISION if design != "aa_test" else "")
+            file.write(_TEMPLATE.format(design=design, own=own, more=more))
     except FileExistsError:
         raise click.ClickException(f"{path} exists already; nothing was written") from None
     click.echo(f"wrote {path}")
