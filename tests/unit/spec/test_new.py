@@ -13,7 +13,6 @@ from spec_project import COLUMNS, INPUTS, messages
 from causalops.cli import main
 from causalops.spec import words
 
-
 FLAGS = copy.deepcopy(INPUTS["flags"])
 FLAGS["assignment"] |= {"clusters": {"account_id": "country"}}
 EDGES = {"graph": {"unit": "user_id", "source": "one", "target": "two"}}
