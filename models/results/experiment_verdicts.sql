@@ -1,54 +1,34 @@
 -- grain: experiment_id. private: what the headlines of the current version say together. each arm is judged
--- by its primary metrics and guardrails; the experiment takes the best arm once none is too early.
+-- by its conditions; the experiment takes the best arm once none is too early.
 {{ config(materialized='view') }}
 
 with
 
-headlines as (
-    select * from {{ ref('causalops', 'experiment_headlines').render() }}
-    where is_current and metric_role in ('primary', 'guardrail') and design <> 'aa_test'
-),
-
-versions as (
-    select * from {{ ref('causalops', 'experiment_versions').render() }}
-),
-
-signals as (
+conditions as (
     select
-        headlines.experiment_id,
-        headlines.variant,
-        headlines.metric,
-        headlines.metric_role,
-        case
-            when headlines.metric_role = 'primary' and (
-                headlines.verdict = 'too_early'
-                or (versions.phase <> 'complete' and coalesce(headlines.verdict, 'not_evaluated') = 'not_evaluated')
-            ) then 'early'
-            when headlines.verdict = 'worse' then 'worse'
-            when headlines.verdict = 'better' then 'good'
-            when headlines.metric_role = 'guardrail' and (
-                headlines.verdict = 'not_worse'
-                or (headlines.verdict = 'no_difference_found' and not headlines.has_margin)
-            ) then 'good'
-            else 'unclear'
-        end as signal
-    from headlines
-    inner join versions
-        on versions.experiment_id = headlines.experiment_id
-        and versions.version = headlines.version
+        *,
+        row_number() over (partition by experiment_id, variant, metric order by side desc) = 1 as is_first_mention
+    from {{ ref('causalops', 'experiment_conditions').render() }}
 ),
 
 arms as (
     select
         experiment_id,
         variant,
-        {% for signal in ['early', 'worse', 'unclear'] -%}
-        {{ dbt.listagg("case when signal = '" ~ signal ~ "' then metric end", "', '", 'order by metric') }} as {{ signal }}
+        {% for name, condition in {
+            'stops': "side = 'do_not_ship_if' and is_met",
+            'early': 'is_early and is_first_mention',
+            'unmet': "side = 'ship_if' and not is_met",
+            'held': "side = 'ship_if' and is_met",
+        }.items() -%}
+        {{ dbt.listagg(
+            'case when ' ~ condition ~ ' then ' ~ ('metric' if name == 'early' else 'finding') ~ ' end', "', '", 'order by metric'
+        ) }} as {{ name }}
         {{- ',' if not loop.last }}
         {% endfor %}
-    from signals
+    from conditions
     group by experiment_id, variant
-    having sum(case when metric_role = 'primary' then 1 else 0 end) > 0
+    having sum(case when is_needed then 1 else 0 end) > 0
 ),
 
 judged as (
@@ -56,16 +36,16 @@ judged as (
         experiment_id,
         variant,
         case
+            when stops is not null then 4
             when early is not null then 1
-            when worse is not null then 4
-            when unclear is not null then 3
+            when unmet is not null then 3
             else 2
         end as verdict_order,
         variant || case
-            when early is not null then ': too early for ' || early || '.'
-            when worse is not null then ': worse on ' || worse || '.'
-            when unclear is not null then ': no clear result on ' || unclear || '.'
-            else ': every primary metric is better and no guardrail is worse.'
+            when stops is not null then ': do not ship, because ' || stops || '.'
+            when early is not null then ': keep running, it is too early for ' || early || '.'
+            when unmet is not null then ': discuss, because ' || unmet || '.'
+            else ': ship, because ' || held || '.'
         end as reason
     from arms
 )

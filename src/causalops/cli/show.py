@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from causalops.scorecard import ABSENT, Row, cut, health_rank, interval, p_text, table
+from causalops.sentences import sentence
 from causalops.warehouse import (
     Source,
     WarehouseError,
@@ -81,6 +82,7 @@ def _one(source: Source, name: str) -> list[str]:
     scores = [row for row in source.rows("experiment_scorecard") if row["experiment_id"] == name]
     return [
         *_title(experiments[name]),
+        *_word_lines(scores),
         *_check_lines(checks),
         *_effect_lines(scores),
         *_other_lines(estimates),
@@ -114,6 +116,13 @@ def _check_lines(checks: list[Row]) -> list[str]:
         if names:
             lines.append(f"  {word}  {', '.join(names)}")
     return lines
+
+
+def _word_lines(scores: list[Row]) -> list[str]:
+    if not scores:
+        return []
+    rows = sorted(scores, key=_metric_order)
+    return ["", "In words", *(f"  {sentence(row)}" for row in rows)]
 
 
 def _effect_lines(scores: list[Row]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What the designs refer to in the inputs: clusters, treatment received, networks."""
+"""What an experiment refers to: clusters, treatment received, networks, metrics to decide by."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from causalops.spec import words
 from causalops.spec.catalogue import Catalogue, Input
+from causalops.spec.decisions import decision_faults
 from causalops.spec.experiment import Experiment, Fault
 
 
@@ -14,6 +15,7 @@ def reference_faults(spec: Experiment, item: Input, catalogue: Catalogue) -> Ite
     yield from _cluster_faults(spec, item)
     yield from _received_faults(spec, item, catalogue)
     yield from _network_faults(spec, catalogue)
+    yield from decision_faults(spec, catalogue)
 
 
 def _cluster_faults(spec: Experiment, item: Input) -> Iterator[Fault]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from causalops import __version__
 from causalops.spec import words
+from causalops.spec.decisions import conditions
 from causalops.spec.experiment import CONTROL
 from causalops.spec.hashes import canonical_json
 from causalops.spec.mappings import BlockBook, compile_rows
@@ -133,6 +134,11 @@ def _experiment_rows(
     for segment in plan.spec.segments or ():
         slot = plan.assignment.segments.index(segment) + 1
         yield _row(row_kind="segment", experiment_id=name, name=segment, slot=slot)
+    for side, metric_name, verdicts in conditions(plan.spec):
+        yield _row(
+            row_kind="decision", experiment_id=name, name=side, metric=metric_name,
+            payload=canonical_json(verdicts),
+        )  # fmt: skip
     for index, metric in enumerate(plan.metrics):
         parts = placement.parts[index] if placement else None
         yield _metric_row(name, metric, blocks.number(parts) if parts else None)

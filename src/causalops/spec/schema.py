@@ -30,6 +30,7 @@ from causalops.spec.scalars import (
     Positive,
     Quantile,
     WindowDays,
+    as_number,
     shown,
     storable,
     wrong,
@@ -56,6 +57,22 @@ def _known_assignment(value: str, info: ValidationInfo) -> str:
     return value
 
 
+def _margin(value: Any) -> Any:
+    """A margin has no sign: `desired` says which direction is worse."""
+    number = as_number(value)
+    if number is None or number <= 0:
+        raise wrong(
+            "must be a number above 0, not {value}: the relative change for the worse that is "
+            "still acceptable (0.02 is 2 %), whichever direction `desired` has"
+        )
+    return number
+
+
+Margin = Annotated[
+    float,
+    BeforeValidator(_margin),
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0}),
+]
 Method = Annotated[str, OneOf(words.METHODS)]
 MetricName = Annotated[Name, AfterValidator(_known_metric)]
 AssignmentModel = Annotated[Name, AfterValidator(_known_assignment)]
@@ -75,7 +92,7 @@ class MetricUse(Part):
     as_name: Name | None = Field(None, alias="as")
     window_days: WindowDays | None = None
     delay_days: Days | None = None
-    margin: Positive | None = None
+    margin: Margin | None = None
     mde: Positive | None = None
     maturity: Maturity | None = None
     winsorize: Quantile | None = None
@@ -162,7 +179,7 @@ class _Override(Part):
     maturity: Maturity | None = None
     winsorize: Quantile | None = None
     missing: Missing | None = None
-    margin: Positive | None = None
+    margin: Margin | None = None
 
     @classmethod
     def parse(cls, key: str, value: Any) -> Any:

@@ -109,7 +109,8 @@ BAD = [
     ),
     (
         {"metrics": "{guardrail: [{metric: conversion, margin: 0}]}"},
-        "8: metrics.guardrail[0].margin: must be a number above 0, not '0'",
+        "8: metrics.guardrail[0].margin: must be a number above 0, not '0': the relative change "
+        "for the worse that is still acceptable (0.02 is 2 %), whichever direction `desired` has",
     ),
     (
         {"metrics": "{guardrail: [revenue]}"},
