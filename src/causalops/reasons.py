@@ -49,5 +49,7 @@ REASONS: dict[str, str] = {
     "units_not_independent": "Units of a cluster move together, so units cannot be tested.",
     "units_move_together": "The share of units differs by more than independent units would; "
     "clusters can do that by chance.",
+    "enrolment_over": "Enrolment is over and the planned size was not reached.",
+    "no_new_units": "No new unit came in the last week.",
     "resplit_outside_band": "Random re-splits reject more or less often than 5 %.",
 }

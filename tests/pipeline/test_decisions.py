@@ -149,3 +149,16 @@ def test_ten_thousand_values_of_a_segment(built: Project) -> None:
     left_out = json.loads(details)["left_out"]
     assert df == 31 - len(left_out) - 1
     assert len(left_out) == 1  # one user is no comparison
+
+
+def test_days_left_and_power_of_the_running_experiment(built: Project) -> None:
+    """6,000 of 8,000 planned units per arm (a setting), 600 new ones a day: 3.3 days, so 4."""
+    checks = built.rows(
+        "select value, n, threshold, status from experiment_checks "
+        "where check_name = 'planned_size' and experiment_id = 'still_early'"
+    )
+    assert checks == [(4.0, 6_000, 8_000.0, "pass")]
+    curve = built.rows(
+        "select distinct metric, series from experiment_curves where curve = 'power' order by all"
+    )
+    assert curve == [("good", "now"), ("good", "planned"), ("same", "now"), ("same", "planned")]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from causalops.estimators.randomised import arm_checks, curves, heterogeneity
+from causalops.estimators.randomised import arm_checks, curves, heterogeneity, progress
 from causalops.estimators.randomised.cluster_totals import ClusterCells
 from causalops.estimators.randomised.clustered import Arms
 from causalops.estimators.randomised.contrasts import Strata
@@ -107,6 +107,7 @@ def experiment_rows(
     for metric in experiment.main():
         for name, check in (("balance", arm_checks.metric_rows), ("curves", curves.metric_rows)):
             rows += guarded_check(experiment, name, metric.name, check, metric, tables)
+        rows += guarded_check(experiment, "power", metric.name, progress.power_rows, metric, rows)
         rows += guarded_check(experiment, heterogeneity.CHECK, metric.name,
                               heterogeneity.metric_rows, metric, rows)  # fmt: skip
     rows += guarded_check(experiment, heterogeneity.CHECK, "none", heterogeneity.family, rows)

@@ -12,6 +12,7 @@ from causalops.estimators.randomised.clock_checks import clock_rows
 from causalops.estimators.randomised.cluster_checks import ClusterCounts, cluster_rows
 from causalops.estimators.randomised.counts import CountTest, rate_test, srm_test
 from causalops.estimators.randomised.inputs import Experiment, Record, count, day, experiments
+from causalops.estimators.randomised.progress import size_rows
 from causalops.frames import records
 from causalops.multiplicity import holm
 from causalops.reasons import REASONS
@@ -86,7 +87,7 @@ def _experiment_rows(
     if experiment.design == "cluster_rct":
         rows = _srm_of_clusters(experiment, clusters) + [_of_units(row) for row in rows]
     rows += [_unplanned(experiment, overall), *cluster_rows(experiment, sums, clusters)]
-    rows += clock_rows(experiment)
+    rows += clock_rows(experiment) + size_rows(experiment, overall)
     return [ruled(experiment, row) for row in rows] + _exposure_curve(experiment, overall)
 
 
