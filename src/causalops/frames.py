@@ -48,6 +48,8 @@ def column_groups(
 ) -> dict[tuple[Any, ...], dict[str, npt.NDArray[Any]]]:
     """Columns of a relation as arrays, for each combination of its key columns (never NULL)."""
     table = frame(rel)
+    if table.empty:  # of an experiment that is not due, also without its columns
+        return {}
     arrays = {name: table[name].to_numpy() for name in columns}
     found: Mapping[Any, Any] = table.groupby(list(keys), sort=False).indices
     return {

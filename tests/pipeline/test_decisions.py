@@ -123,7 +123,8 @@ def test_reasons_name_metrics_and_their_lift(built: Project) -> None:
 
 def test_a_gate_hides_the_rule(built: Project) -> None:
     [(verdict, reason)] = built.rows(
-        "select verdict, verdict_reason from experiment_catalog where experiment_id = 'broken_split'"
+        "select verdict, verdict_reason from experiment_catalog "
+        "where experiment_id = 'broken_split'"
     )
     assert verdict is None
     assert reason.startswith("Blocked by the check srm")

@@ -7,7 +7,7 @@ import datetime as dt
 import duckdb
 import pandas as pd
 
-from causalops.frames import due_experiments, records, relation
+from causalops.frames import column_groups, due_experiments, records, relation
 
 COLUMNS = {
     "name": "text",
@@ -53,3 +53,8 @@ def test_without_a_due_experiment_no_table_is_read() -> None:
     due = pd.DataFrame({"experiment_id": ["a"], "design": ["ab_test"], "is_due": [False]})
     tables = due_experiments(due, ("ab_test",), Unreadable())
     assert [len(table) for table in tables] == [0, 0]
+
+
+def test_column_groups_of_nothing() -> None:
+    """What `due_experiments` gives when no experiment of a design is due: other columns, no row."""
+    assert column_groups(pd.DataFrame(columns=["experiment_id"]), ["variant"], ["label"]) == {}

@@ -35,7 +35,7 @@ def size(
 
 def test_days_left_at_the_rate_of_the_last_week() -> None:
     """600 + 70 a week and 590 + 35 a week: t needs 375 units at 5 a day, 75 days."""
-    days = {back: (10, 5) for back in range(7)} | {20: (530, 555)}
+    days = dict.fromkeys(range(7), (10, 5)) | {20: (530, 555)}
     row = size(days)
     assert (row["status"], row["value"], row["value_name"]) == ("pass", 82.0, "days")
     assert (row["n"], row["threshold"], row["gates"]) == (590, 1000.0, False)
