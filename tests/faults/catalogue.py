@@ -155,7 +155,7 @@ BROKEN = (
         "[revenue]",
         "[speed]",
         ":9: metrics.primary[0]",
-        ("'speed'", "not available yet"),
+        ("'speed'", "below 1, not '1.5'"),
     ),
     Broken("yaml_slip", "[revenue]", "[revenue", ":1", ("YAML",)),
     Broken("key_twice", "unit:", "unit: user_id\nunit:", ": unit", ("'unit'", "twice")),

@@ -29,7 +29,7 @@ def project_with(new_project: Callable[..., Project], name: str, broken: bool) -
     orders = deepcopy(shop.ORDERS)
     orders["metrics"] |= {
         "tax": {"type": "sum", "value": "amont"},
-        "speed": {"type": "quantile", "value": "amount"},
+        "speed": {"type": "quantile", "value": "amount", "quantiles": [0.5, 1.5]},
     }
     project.table("orders", shop.events("ordered_at"), **orders)
     refunds = {"fact": shop.VISITS["fact"], "metrics": {"refunds": {"type": "count"}}}

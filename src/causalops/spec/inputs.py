@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from causalops.spec import words
 from causalops.spec.base import Part
@@ -19,6 +19,7 @@ from causalops.spec.scalars import (
     Positive,
     Prose,
     Quantile,
+    Share,
     WindowDays,
     as_number,
     storable,
@@ -82,10 +83,37 @@ Missing = Annotated[str, OneOf(("zero", "drop"))]
 Desired = Annotated[str, OneOf(("increase", "decrease"))]
 
 
-def _metric_type(value: Any) -> Any:
-    if isinstance(value, str) and value in words.LATER_METRIC_TYPES:
-        raise wrong("metric type {value} is not available yet")
+Level = Annotated[str, OneOf(("unit", "event"))]
+
+
+def _quantiles(value: Any) -> Any:
+    if not isinstance(value, list | tuple) or not value:
+        raise wrong("must be a list of numbers between 0 and 1, such as [0.5, 0.9]")
+    if len(value) > words.MAX_QUANTILES:
+        raise wrong(f"lists {len(value)} quantiles; the limit is {words.MAX_QUANTILES}")
     return value
+
+
+def _no_twins(value: tuple[float, ...]) -> tuple[float, ...]:
+    twins = [item for index, item in enumerate(value) if item in value[:index]]
+    if twins:
+        raise wrong("{value} is listed twice", value=str(twins[0]))
+    return value
+
+
+Quantiles = Annotated[
+    tuple[Share, ...],
+    BeforeValidator(_quantiles),
+    AfterValidator(_no_twins),
+    WithJsonSchema(
+        {
+            "type": "array",
+            "items": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+            "minItems": 1,
+            "maxItems": words.MAX_QUANTILES,
+        }
+    ),
+]
 
 
 def _part(value: Any) -> Any:
@@ -137,7 +165,7 @@ class Measure(Part):
     filter: Filters = ()
 
     def needs_value(self, kind: str | None) -> bool:
-        return kind in ("sum", "mean", "count_distinct") and self.value is None
+        return kind in ("sum", "mean", "count_distinct", "quantile") and self.value is None
 
 
 class RatioPart(Measure):
@@ -163,9 +191,11 @@ Ratio = Annotated[RatioPart, BeforeValidator(_part)]
 class Metric(Measure):
     """One metric; a name unique in the project, declared under the fact it reads."""
 
-    type: Annotated[str, OneOf(words.METRIC_TYPES), BeforeValidator(_metric_type)]
+    type: Annotated[str, OneOf(words.METRIC_TYPES)]
     numerator: Ratio | None = None
     denominator: Ratio | None = None
+    level: Level | None = None
+    quantiles: Quantiles | None = None
     window_days: WindowDays | None = None
     delay_days: Days | None = None
     pre_days: Days | None = None
@@ -186,4 +216,16 @@ class Metric(Measure):
             raise wrong(f"type '{self.type}' takes no `numerator` and no `denominator`")
         if self.needs_value(self.type):
             raise wrong(f"type '{self.type}' needs `value`, a column")
+        self._quantile_shape()
         return self
+
+    def _quantile_shape(self) -> None:
+        if self.type != "quantile":
+            said = [key for key in ("level", "quantiles") if getattr(self, key) is not None]
+            if said:
+                raise wrong(f"type '{self.type}' takes no `{said[0]}`: use type 'quantile'")
+            return
+        if self.winsorize is not None:
+            raise wrong("type 'quantile' takes no `winsorize`: extreme values do not move it")
+        if self.level == "event" and self.missing == "zero":
+            raise wrong("`missing: zero` needs `level: unit`: an absent event has no value")

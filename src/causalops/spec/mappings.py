@@ -51,10 +51,14 @@ def compile_rows(
     """One row per (assignment model, unit), per (fact model, unit) and per block in use."""
     exposures: dict[tuple[str, str], Assignment] = {}
     used: dict[tuple[str, str], dict[int, Measure]] = {}
+    kept: set[tuple[str, str, int]] = set()
     for plan, placement in computed:
         exposures[plan.assignment_model, plan.unit] = plan.assignment
         for (fact, slot), (measure, _) in placement.windows.items():
             used.setdefault((fact, plan.unit), {})[slot] = measure
+        for metric, parts in zip(plan.metrics, placement.parts, strict=True):
+            if metric.level == "event":
+                kept.add((parts[0].part.measure.fact, plan.unit, parts[0].slot))
     for (model, unit), assignment in sorted(exposures.items(), key=lambda item: item[0]):
         columns = project.catalogue.inputs[model].columns
         yield {
@@ -66,7 +70,11 @@ def compile_rows(
         item = project.catalogue.inputs[model]
         if item.fact is not None:
             stamp = _stamp(item.fact.timestamp, item.columns)
-            found = [_slot(slot, measures[slot], item.columns) for slot in sorted(measures)]
+            found = [
+                _slot(slot, measures[slot], item.columns)
+                | {"keeps_events": (model, unit, slot) in kept}
+                for slot in sorted(measures)
+            ]
             yield {
                 "row_kind": "fact", "input_model": model, "name": unit,
                 "unit_column": item.fact.units[unit], "has_time": stamp is not None,

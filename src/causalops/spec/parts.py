@@ -12,6 +12,7 @@ from causalops.spec.inputs import Filter, Metric, RatioPart
 _AGGREGATES = {
     "sum": "sum",
     "mean": "sum",
+    "quantile": "sum",
     "count": "count",
     "count_distinct": "distinct",
     "proportion": "any",
@@ -128,7 +129,7 @@ class Reader:
         if part.metric is None:
             return self._source(owner, part, part.type or "sum", Options())
         other_owner, other = self.metric(part.metric)
-        if other.type in ("ratio", "mean"):
+        if other.type in ("ratio", "mean", "quantile"):
             text = f"a part of ratio {{value}} is metric '{part.metric}' of type '{other.type}'"
             raise PlanError(f"{text}: use one that adds up", ratio)
         return self._source(other_owner, other, other.type, Options().updated(other))
@@ -138,7 +139,7 @@ class Reader:
         filters = tuple(measure.filter)
         read = Measure(owner.name, _AGGREGATES[kind], measure.value, filters)
         den = Measure(owner.name, "count", measure.value, filters) if kind == "mean" else None
-        missing = "drop" if kind == "mean" or not is_timed else "zero"
+        missing = "drop" if kind in ("mean", "quantile") or not is_timed else "zero"
         return Source(read, den, is_timed, missing, own)
 
     def outcome(self, name: str, options: Options, adjusted: bool) -> tuple[Part, ...]:
@@ -172,6 +173,8 @@ class Reader:
     def covariate(self, name: str, number: int, pre_days: int | None) -> tuple[Part, ...]:
         """Parts xk (and wk): pre-period values of a timed fact, plain values of an untimed one."""
         _, metric = self.metric(name)
+        if metric.type == "quantile":
+            raise PlanError("covariate {value} is a quantile: name a sum, count or mean", name)
         options = Options().updated(metric)
         options = options if pre_days is None else replace(options, pre_days=pre_days)
         return tuple(

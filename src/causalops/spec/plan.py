@@ -8,7 +8,7 @@ from typing import Any
 
 from causalops.spec.experiment import Experiment
 from causalops.spec.hashes import analysis_hash
-from causalops.spec.inputs import Assignment
+from causalops.spec.inputs import Assignment, Metric
 from causalops.spec.parts import Options, Part, PlanError, Reader, windows_of
 from causalops.spec.problems import KeyPath
 from causalops.spec.schema import MetricUse
@@ -17,6 +17,7 @@ from causalops.spec.settings import Settings
 MAIN = "main"
 LIN_BELOW_SHARE = 0.3
 """Below this smaller share of a contrast the pooled CUPED slope loses to separate slopes."""
+DEFAULT_QUANTILES = (0.5,)
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class PlannedMetric:
     is_default_method: bool
     covariates: tuple[str, ...]
     parts: tuple[Part, ...]
+    level: str | None = None
+    quantiles: tuple[float, ...] = ()
 
     @property
     def mature_days(self) -> int | None:
@@ -177,9 +180,10 @@ def _planned(
     options = Options().updated(metric).updated(use)
     own = {key: value for key, value in set_here.items() if key in Options.__dataclass_fields__}
     options = replace(options, **own)
+    level, quantiles = _quantiles(use, metric, options)
     asked = set_here.get("method", spec.method)
     method = asked or default_method(spec)
-    adjusted = method != "unadjusted"
+    adjusted = method != "unadjusted" and level is None
     parts = reader.outcome(use.metric, options, adjusted)
     covariates = ["pre"] if any(part.name == "x1" for part in parts) else []
     declared: tuple[str, ...] = set_here.get("covariates", spec.covariates) or ()
@@ -190,11 +194,28 @@ def _planned(
     return PlannedMetric(
         analysis.name, use.name, use.metric, position, role, metric.type, metric.desired,
         metric.unit_label, options, set_here.get("alpha", spec.alpha),
-        _headline(metric.type, method, bool(covariates)), asked is None, tuple(covariates), parts,
+        _headline(metric.type, level, method, bool(covariates)), asked is None,
+        tuple(covariates), parts, level, quantiles,
     )  # fmt: skip
 
 
-def _headline(metric_type: str, method: str, is_adjusted: bool) -> str:
+def _quantiles(
+    use: MetricUse, metric: Metric, options: Options
+) -> tuple[str | None, tuple[float, ...]]:
+    """Level and quantiles of a quantile metric; (None, ()) for every other type."""
+    if metric.type != "quantile":
+        return None, ()
+    level = metric.level or "unit"
+    if options.winsorize is not None:
+        raise PlanError("quantile {value} takes no `winsorize`", use.name)
+    if level == "event" and options.missing == "zero":
+        raise PlanError("quantile {value} of events takes no `missing: zero`", use.name)
+    return level, metric.quantiles or DEFAULT_QUANTILES
+
+
+def _headline(metric_type: str, level: str | None, method: str, is_adjusted: bool) -> str:
+    if level is not None:
+        return "quantile" if level == "unit" else "event_quantile"
     if metric_type == "ratio":
         return "cuped" if is_adjusted else "ratio"
     return method if is_adjusted else "difference_in_means"
@@ -218,7 +239,9 @@ def _applies(analysis: _Analysis, main: PlannedMetric) -> bool:
         return main.options.winsorize is not None
     if analysis.name == "robustness:lin":
         return main.type != "ratio" and bool(main.covariates) and main.method != "lin"
-    return bool(analysis.overrides(main.name))
+    # A quantile is never adjusted, so it has nothing to say about a method.
+    moot = {"method", "covariates"} if main.level is not None else set()
+    return bool(analysis.overrides(main.name).keys() - moot)
 
 
 def _robustness(spec: Experiment, metrics: list[PlannedMetric]) -> tuple[Mapping[str, Any], ...]:
@@ -268,4 +291,6 @@ def resolved(plan: Plan, settings: Settings) -> dict[str, Any]:
 def _resolved_metric(metric: PlannedMetric) -> dict[str, Any]:
     plain = asdict(metric)
     del plain["position"], plain["unit_label"]
+    if metric.level is None:
+        del plain["level"], plain["quantiles"]
     return plain

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from statistics import NormalDist
 from typing import Any
 
 from causalops import __version__
@@ -15,7 +16,7 @@ from causalops.spec.plan import MAIN, Plan, PlannedMetric, resolved
 from causalops.spec.problems import Problem
 from causalops.spec.project import Checked, Project, check_project
 from causalops.spec.settings import Settings
-from causalops.spec.slots import Placement, SlotBook, SlotsFullError
+from causalops.spec.slots import PlacedPart, Placement, SlotBook, SlotsFullError
 from causalops.spec.sources import project_source
 
 Row = dict[str, Any]
@@ -34,7 +35,7 @@ _TYPES = {
     "robustness covariates payload",
     "integer": "position strata_slot cluster_slot n_planned last_day_offset max_pre_days slot "
     "day_from day_to pre_days block_id mature_days",
-    "double": "weight winsorize margin mde alpha",
+    "double": "weight winsorize margin mde alpha quantile critical_value",
     "boolean": "has_time is_control is_adjusted is_default_method is_sparse",
     "date": "start_date end_date complete_through",
 }
@@ -44,9 +45,9 @@ _ORDER = (
     "owner hypothesis unit control input_model unit_column assignment_key has_time start_date "
     "end_date strata_slot cluster_slot n_planned last_day_offset max_pre_days weight is_control "
     "slot agg day_from day_to pre_days metric_role metric_type desired unit_label block_id "
-    "mature_days maturity winsorize margin mde alpha method is_adjusted is_default_method "
-    "is_sparse complete_through analysis_hash method_version protocol checks robustness "
-    "covariates payload"
+    "mature_days maturity winsorize margin mde alpha quantile critical_value method is_adjusted "
+    "is_default_method is_sparse complete_through analysis_hash method_version protocol checks "
+    "robustness covariates payload"
 )
 REGISTRY_COLUMNS: dict[str, str] = {name: _KIND_OF[name] for name in _ORDER.split()}
 """Column -> type; JSON columns are text."""
@@ -141,7 +142,10 @@ def _experiment_rows(
         )  # fmt: skip
     for index, metric in enumerate(plan.metrics):
         parts = placement.parts[index] if placement else None
-        yield _metric_row(name, metric, blocks.number(parts) if parts else None)
+        block_id = blocks.number(parts) if parts else None
+        yield _metric_row(name, metric, block_id)
+        if parts:
+            yield from _quantile_rows(name, metric, parts[0], block_id)
     if placement is None:
         return
     for (fact, slot), (measure, window) in placement.windows.items():
@@ -246,6 +250,8 @@ def _metric_row(experiment_id: str, metric: PlannedMetric, block_id: int | None)
         "facts": sorted({part.measure.fact for part in metric.parts}),
         "delay_days": metric.parts[0].window.day_from,
     }
+    if metric.level is not None:
+        details |= {"level": metric.level, "quantiles": metric.quantiles}
     return _row(
         row_kind="metric", experiment_id=experiment_id, analysis=metric.analysis,
         metric=metric.name, name=metric.metric, position=metric.position,
@@ -256,3 +262,17 @@ def _metric_row(experiment_id: str, metric: PlannedMetric, block_id: int | None)
         is_adjusted=bool(metric.covariates), is_default_method=metric.is_default_method,
         covariates=canonical_json(metric.covariates), payload=canonical_json(details),
     )  # fmt: skip
+
+
+def _quantile_rows(
+    experiment_id: str, metric: PlannedMetric, placed: PlacedPart, block_id: int | None
+) -> Iterator[Row]:
+    """One row per requested quantile, the headline first; the normal quantile of the interval
+    travels as data, because no engine has it."""
+    for position, quantile in enumerate(metric.quantiles, start=1):
+        yield _row(
+            row_kind="quantile", experiment_id=experiment_id, analysis=metric.analysis,
+            metric=metric.name, name=metric.level, position=position, quantile=quantile,
+            critical_value=NormalDist().inv_cdf(1 - (metric.alpha or 0.05) / 2),
+            input_model=placed.part.measure.fact, slot=placed.slot, block_id=block_id,
+        )  # fmt: skip

@@ -156,6 +156,11 @@ Quantile = Annotated[
     BeforeValidator(_number("a number above 0.5 and below 1", lambda x: 0.5 < x < 1)),
     WithJsonSchema({"type": "number", "exclusiveMinimum": 0.5, "exclusiveMaximum": 1}),
 ]
+Share = Annotated[
+    float,
+    BeforeValidator(_number("a number above 0 and below 1", lambda x: 0 < x < 1)),
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}),
+]
 WindowDays = Annotated[
     int,
     BeforeValidator(_integer("a whole number from 1 to 3650", lambda n: 1 <= n <= 3650)),

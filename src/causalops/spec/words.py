@@ -43,7 +43,6 @@ LATER_ASSIGNMENT_KEYS = frozenset(
         "where",
     }
 )
-LATER_METRIC_TYPES = frozenset({"quantile"})
 DESIGN_OF_KEY = {
     "dataset": "its, did, rdd, iv and heckman",
     "time": "its and did",
@@ -97,7 +96,7 @@ CHECKS = (
 LISTED_ROBUSTNESS = ("unadjusted", "no_winsor", "first_variant", "lin")
 MEASURE_TYPES = ("proportion", "count", "count_distinct", "sum", "mean", "retention")
 PART_TYPES = ("proportion", "count", "count_distinct", "sum", "retention")
-METRIC_TYPES = (*MEASURE_TYPES, "ratio")
+METRIC_TYPES = (*MEASURE_TYPES, "ratio", "quantile")
 FILTER_OPERATORS = ("eq", "ne", "gt", "gte", "lt", "lte", "in")
 METRIC_SET_OPTIONS = (
     "window_days",
@@ -121,3 +120,4 @@ SET_KEYS = (
 )
 MAX_VARIANTS = 50
 MAX_METRICS = 200
+MAX_QUANTILES = 20
