@@ -1,10 +1,8 @@
 {# One scan of one fact model for `experiment_unit_days`. #}
 {% macro unit_days_branch(source, slots) -%}
     {%- set map = source.payload -%}
-    {%- set stamp = map.timestamp -%}
-    {%- set at = causalops.to_utc('source.' ~ adapter.quote(stamp.column), stamp.kind) if stamp else none -%}
-    {%- set day = causalops.local_day(at, stamp.kind, var('timezone')) if stamp else none -%}
-    {%- set offset = causalops.days_between('exposures.exposure_day', day) if stamp else 'null' -%}
+    {%- set times = causalops.event_times(source) -%}
+    {%- set offset = times.offset -%}
     {%- set measures = {} -%}
     {%- for measure in map.slots -%}{%- do measures.update({measure.slot: measure}) -%}{%- endfor %}
     select
@@ -32,17 +30,14 @@
         inner join windows
             on windows.experiment_id = exposures.experiment_id
             and windows.fact = {{ causalops.text_literal(source.input_model) }}
-        {%- if stamp %}
-        where {{ day }} <= exposures.as_of_date
+        {%- if times.day %}
+        where {{ times.day }} <= exposures.as_of_date
             and (
                 exposures.exposure_day is null
                 or ({{ offset }} < 0 and {{ offset }} >= -windows.longest_pre)
                 or (
-                    {{ offset }} >= 0
+                    {{ times.is_after }}
                     and ({{ offset }} <= windows.last_day or (windows.is_open and {{ offset }} <= exposures.open_to))
-                    {%- if stamp.kind != 'date' %}
-                    and coalesce({{ at }} >= exposures.exposed_at, true)
-                    {%- endif %}
                 )
             )
         {%- endif %}
