@@ -8,9 +8,11 @@ def model(dbt, session):
     daily = dbt.ref("causalops", "experiment_daily_moments")
     buckets = dbt.ref("causalops", "experiment_bucket_moments")
     counts = dbt.ref("causalops", "experiment_exposure_counts")
+    order_stats = dbt.ref("causalops", "experiment_order_stats")
+    event_quantiles = dbt.ref("causalops", "experiment_event_quantiles")
     from causalops.estimators.randomised import aa_test
     from causalops.frames import due_experiments, result_rows
 
-    tables = registry, moments, profile, caps, daily, buckets, counts
+    tables = registry, moments, profile, caps, daily, buckets, counts, order_stats, event_quantiles
     inputs = due_experiments(due, ("aa_test",), *tables)
     return result_rows(session, aa_test.run(*inputs), inputs[0])

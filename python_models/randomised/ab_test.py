@@ -7,8 +7,11 @@ def model(dbt, session):
     caps = dbt.ref("causalops", "experiment_caps")
     daily = dbt.ref("causalops", "experiment_daily_moments")
     counts = dbt.ref("causalops", "experiment_exposure_counts")
+    order_stats = dbt.ref("causalops", "experiment_order_stats")
+    event_quantiles = dbt.ref("causalops", "experiment_event_quantiles")
     from causalops.estimators.randomised import ab_test
     from causalops.frames import due_experiments, result_rows
 
-    inputs = due_experiments(due, ("ab_test",), registry, moments, profile, caps, daily, counts)
+    tables = registry, moments, profile, caps, daily, counts, order_stats, event_quantiles
+    inputs = due_experiments(due, ("ab_test",), *tables)
     return result_rows(session, ab_test.run(*inputs), inputs[0])

@@ -21,16 +21,20 @@ JOINT_THRESHOLD = 0.001
 
 def run(
     due: Any, registry: Any, moments: Any, profile: Any, caps: Any, daily: Any, buckets: Any,
-    counts: Any,
+    counts: Any, order_stats: Any = None, event_quantiles: Any = None,
 ) -> list[Row]:  # fmt: skip
     """Result rows of every due `aa_test` from the small tables of the warehouse."""
-    tables = Tables.of(moments, profile, caps, daily, counts)
+    tables = Tables.of(
+        moments, profile, caps, daily, counts,
+        order_stats=order_stats, event_quantiles=event_quantiles,
+    )  # fmt: skip
     split = Cells(buckets, "experiment_id", "metric", "bucket")
     rows: list[Row] = []
     for experiment in experiments(due, registry, ["aa_test"]):
         rows += experiment_rows(experiment, tables)
         rows += guarded_check(experiment, "aa_joint", "none", _joint_rows, tables)
-        for metric in experiment.main():
+        # Re-splits deal the moments of buckets, which hold no quantile.
+        for metric in (metric for metric in experiment.main() if not metric.is_quantile):
             rows += guarded_check(experiment, "resplit", metric.name, _resplit_rows, metric, split)
     return rows
 

@@ -10,10 +10,14 @@ from causalops.results import Row
 
 
 def run(
-    due: Any, registry: Any, moments: Any, profile: Any, caps: Any, daily: Any, counts: Any
-) -> list[Row]:
+    due: Any, registry: Any, moments: Any, profile: Any, caps: Any, daily: Any, counts: Any,
+    order_stats: Any = None, event_quantiles: Any = None,
+) -> list[Row]:  # fmt: skip
     """Result rows of every due `ab_test` from the small tables of the warehouse."""
-    tables = Tables.of(moments, profile, caps, daily, counts)
+    tables = Tables.of(
+        moments, profile, caps, daily, counts,
+        order_stats=order_stats, event_quantiles=event_quantiles,
+    )  # fmt: skip
     return [
         row
         for experiment in experiments(due, registry, ["ab_test"])

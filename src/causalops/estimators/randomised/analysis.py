@@ -28,6 +28,13 @@ from causalops.estimators.randomised.inputs import (
     indexed,
     strata_of,
 )
+from causalops.estimators.randomised.quantile_rows import (
+    QUANTILE_DESIGNS,
+    QuantileTables,
+    first_variant_rows,
+    quantile_rows,
+    triggered_rows,
+)
 from causalops.frames import records
 from causalops.moments import Block
 from causalops.reasons import REASONS
@@ -44,12 +51,14 @@ class Tables:
     caps: dict[tuple[Any, ...], Record]
     daily: Cells
     totals: dict[str, dict[str, int]]
+    quantiles: QuantileTables
     clusters: ClusterCells | None = None
 
     @staticmethod
     def of(
-        moments: Any, profile: Any, caps: Any, daily: Any, counts: Any, clusters: Any = None
-    ) -> Tables:
+        moments: Any, profile: Any, caps: Any, daily: Any, counts: Any, clusters: Any = None,
+        order_stats: Any = None, event_quantiles: Any = None,
+    ) -> Tables:  # fmt: skip
         """Index the frames of the warehouse."""
         key = ("experiment_id", "analysis", "metric")
         return Tables(
@@ -58,6 +67,7 @@ class Tables:
             indexed(caps, *key, "part"),
             Cells(daily, "experiment_id", "metric", "day_kind", "day", "day_offset"),
             _totals(counts),
+            QuantileTables.of(order_stats, event_quantiles),
             None if clusters is None else ClusterCells(clusters),
         )
 
@@ -96,7 +106,8 @@ def experiment_rows(
     for metric in experiment.metrics:
         for variant in experiment.treatments:
             what = _comparison(experiment, metric, variant, metric.analysis, tables)
-            rows += _guarded(what, lambda what=what: make(what, tables))  # type: ignore[misc]
+            own = _quantile_rows if metric.is_quantile else make
+            rows += _guarded(what, lambda what=what, own=own: own(what, tables))  # type: ignore[misc]
     adjust(rows)
     decide(
         rows,
@@ -168,6 +179,19 @@ def two_arm_rows(what: Comparison, tables: Tables) -> list[Row]:
         crossed = tables.strata(experiment, variant, "main", metric.name, "crossover")
         rows += effect_rows(part, _with_crossovers(tables, what, crossed))
     return rows
+
+
+def _quantile_rows(what: Comparison, tables: Tables) -> list[Row]:
+    if what.experiment.design not in QUANTILE_DESIGNS:
+        return empty_rows(what, "method_not_available", "skipped")
+    rows = quantile_rows(what, tables.quantiles)
+    if what.metric.analysis != "main":
+        return rows
+    totals = tables.totals.get(what.experiment.id, {})
+    if totals.get("n_triggered"):
+        part = _comparison(what.experiment, what.metric, what.variant, "main", tables, "triggered")
+        rows += triggered_rows(part, tables.quantiles)
+    return rows + (first_variant_rows(what, tables.quantiles) if totals.get("n_crossover") else [])
 
 
 def _with_crossovers(tables: Tables, what: Comparison, crossed: Strata) -> Strata:

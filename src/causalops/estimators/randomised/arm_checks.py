@@ -41,8 +41,9 @@ def metric_rows(experiment: Experiment, metric: Metric, tables: Tables) -> list[
         blocks = tables.cells.arm(
             variant, experiment.id, "main", metric.name, "exposed", "all", "all"
         )
-        rows += _dominance(experiment, metric, variant, profile)
-        rows += _skewness(experiment, metric, variant, merge_all(blocks.values()))
+        if not metric.is_quantile:  # both are about means
+            rows += _dominance(experiment, metric, variant, profile)
+            rows += _skewness(experiment, metric, variant, merge_all(blocks.values()))
         rows += _nonfinite(experiment, metric, variant, profile)
     return [row if row["row_kind"] == "curve" else ruled(experiment, row) for row in rows]
 

@@ -22,6 +22,8 @@ _NO_BAND: Row = {"y_low": None, "y_high": None, "band_kind": "none"}
 def metric_rows(experiment: Experiment, metric: Metric, tables: Tables) -> list[Row]:
     """Both time curves of a metric, for every variant against the control."""
     rows: list[Row] = []
+    if metric.is_quantile:  # days of moments give no quantile
+        return rows
     for variant in experiment.treatments:
         rows += _cumulative(experiment, metric, variant, tables)
         rows += _by_exposure_day(experiment, metric, variant, tables)

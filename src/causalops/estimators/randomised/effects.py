@@ -212,7 +212,9 @@ def row_of(
         analysis=what.analysis,
         metric=metric.name,
         metric_role=metric.role,
-        estimand="none" if experiment.design == "aa_test" else "ate",
+        estimand=_estimand(what),
+        parameter_name="quantile" if metric.is_quantile else "none",
+        parameter=metric.quantiles[0] if metric.is_quantile else None,
         method=method,
         variant=what.variant,
         baseline=experiment.control,
@@ -247,6 +249,12 @@ def row_of(
         details=_details(what, found, result, is_adjusted),
         **{**extra, "se_kind": extra.get("se_kind", "none") if has_error else "none"},
     )
+
+
+def _estimand(what: Comparison) -> str:
+    if what.experiment.design == "aa_test":
+        return "none"
+    return "qte" if what.metric.is_quantile else "ate"
 
 
 _ADJUSTMENT_NOTES = ("no_adjustment", "covariate_dropped")

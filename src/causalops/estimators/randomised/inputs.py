@@ -38,10 +38,16 @@ class Metric:
     method: str
     is_default_method: bool
     covariates: tuple[str, ...]
+    level: str | None = None
+    quantiles: tuple[float, ...] = ()
 
     @property
     def is_ratio(self) -> bool:
         return self.type == "ratio"
+
+    @property
+    def is_quantile(self) -> bool:
+        return self.type == "quantile"
 
     @property
     def plain_method(self) -> str:
@@ -70,6 +76,7 @@ class Experiment:
     network: str | None = None
     sequential: Mapping[str, Any] | None = None
     bayesian: Mapping[str, Any] | None = None
+    strata: str | None = None
 
     @property
     def is_complete(self) -> bool:
@@ -128,7 +135,8 @@ def _experiment(
         seed=int(payload.get("seed") or SEED),
         due=due,
         n_planned=int(spec.get("n_planned") or N_PLANNED),
-        **{key: payload.get(key) for key in ("cluster", "network", "sequential", "bayesian")},
+        **{key: payload.get(key) for key in ("cluster", "network", "sequential", "bayesian",
+                                                "strata")},
     )
 
 
@@ -151,6 +159,8 @@ def _metric(row: Record) -> Metric:
         method=row["method"],
         is_default_method=bool(row.get("is_default_method")),
         covariates=tuple(parsed(row.get("covariates"), [])),
+        level=payload.get("level"),
+        quantiles=tuple(payload.get("quantiles") or ()),
     )
 
 
