@@ -22,8 +22,17 @@ segments as (
     select experiment_id, name, slot from {{ registry }} where row_kind = 'segment'
 ),
 
-metrics as (
+quantile_metrics as (
     select * from ({{ causalops.requested_quantiles() }}) as requested where position = 1
+),
+
+-- Also the name under which blocks look for their metrics; one block can serve both levels.
+metrics as (
+    select * from quantile_metrics where level = 'unit'
+),
+
+event_metrics as (
+    select * from quantile_metrics where level = 'event'
 ),
 
 cells as (
@@ -43,19 +52,20 @@ cells as (
     {%- endfor %}
     union all
     select
-        metrics.experiment_id, metrics.analysis, metrics.metric, exposures.{{ cell | join(', exposures.') }},
-        events.value + 0.0, count(*)
-    from metrics
+        event_metrics.experiment_id, event_metrics.analysis, event_metrics.metric,
+        exposures.{{ cell | join(', exposures.') }}, events.value + 0.0, count(*)
+    from event_metrics
     inner join exposures
-        on exposures.experiment_id = metrics.experiment_id
-        and (exposures.exposure_day <= metrics.mature_through or metrics.mature_through is null)
+        on exposures.experiment_id = event_metrics.experiment_id
+        and (exposures.exposure_day <= event_metrics.mature_through or event_metrics.mature_through is null)
     inner join {{ ref('causalops', 'experiment_event_values') }} as events
-        on events.experiment_id = metrics.experiment_id
-        and events.fact = metrics.fact
-        and events.slot = metrics.slot
+        on events.experiment_id = event_metrics.experiment_id
+        and events.fact = event_metrics.fact
+        and events.slot = event_metrics.slot
         and events.unit_id = exposures.unit_id
-    where metrics.level = 'event'
-    group by metrics.experiment_id, metrics.analysis, metrics.metric, exposures.{{ cell | join(', exposures.') }}, events.value + 0.0
+    group by
+        event_metrics.experiment_id, event_metrics.analysis, event_metrics.metric,
+        exposures.{{ cell | join(', exposures.') }}, events.value + 0.0
 ),
 
 members as (

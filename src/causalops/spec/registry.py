@@ -275,4 +275,5 @@ def _quantile_rows(
             metric=metric.name, name=metric.level, position=position, quantile=quantile,
             critical_value=NormalDist().inv_cdf(1 - (metric.alpha or 0.05) / 2),
             input_model=placed.part.measure.fact, slot=placed.slot, block_id=block_id,
+            payload="{}",
         )  # fmt: skip
