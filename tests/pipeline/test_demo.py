@@ -203,3 +203,45 @@ def test_the_ratio_agrees_with_rows(
         variances.append(linear.var(ddof=1) / len(users))
     expected = (ratios[0] - ratios[1], np.sqrt(sum(variances)))
     assert (found["estimate"], found["std_error"]) == pytest.approx(expected, rel=1e-9)
+
+
+def test_faster_pages_are_found_at_every_quantile(demo: duckdb.DuckDBPyConnection) -> None:
+    """Every page load of the lazy arm takes 0.9 of its time; loads of one user move together."""
+    rows = demo.sql(
+        "select * from main_causalops.experiment_estimates where experiment_id = 'lazy_images' "
+        "and metric = 'page_ms' and analysis = 'main' and population = 'exposed' and segment_dim = "
+        "'all' and scale = 'relative' and ci_kind = 'delta' order by parameter"
+    ).df()
+    assert list(rows["parameter"]) == [0.5, 0.75, 0.95]
+    assert list(rows["is_headline"]) == [False, False, True]
+    assert ((rows["ci_low"] < -0.1) & (rows["ci_high"] > -0.1)).all()
+    assert (rows["n_obs_variant"] > 5 * rows["n_variant"]).all()
+    head = one(demo, f"experiment_id = 'lazy_images' and metric = 'page_ms' and {MAIN} and "
+               "population = 'exposed' and is_headline")  # fmt: skip
+    assert head["verdict"] == "better"
+    [(events, error)] = demo.sql(
+        "select n, (high - low) / 2 / 1.96 from main_causalops.experiment_order_stats where metric "
+        "= 'page_ms' and variant = 'lazy' and population = 'exposed' and quantile = 0.95 and "
+        "segment_dim = 'all'"
+    ).fetchall()
+    loads = demo.sql(
+        "select pages.ms from main.fct_pages as pages join main_causalops.experiment_exposures as e "
+        "on e.experiment_id = 'lazy_images' and e.variant = 'lazy' and e.exclusion_reason is null "
+        "and e.unit_id = cast(pages.user_id as varchar) and pages.loaded_at >= e.exposed_at "
+        "and datediff('day', e.exposure_day, cast(pages.loaded_at + interval 9 hour as date)) <= 6"
+    ).df()["ms"]
+    assert len(loads) == events
+    reach = 1.96 * np.sqrt(0.95 * 0.05 / events)
+    naive = np.diff(loads.quantile([0.95 - reach, 0.95 + reach]))[0] / 2 / 1.96
+    assert error > 2 * naive
+
+
+def test_the_zeros_of_nsw_are_a_mass_point(demo: duckdb.DuckDBPyConnection) -> None:
+    rows = demo.sql(
+        "select parameter, estimate, std_error, reason_code from main_causalops."
+        "experiment_estimates where experiment_id = 'nsw_quantiles' and ci_kind = 'fixed' "
+        "order by parameter"
+    ).df().set_index("parameter")  # fmt: skip
+    assert rows.loc[0.25, "reason_code"] == "mass_point"
+    assert rows["std_error"].notna().to_dict() == {0.25: False, 0.5: True, 0.75: True, 0.9: True}
+    assert rows.loc[0.75, "estimate"] == pytest.approx(2354.579, rel=1e-9)

@@ -21,6 +21,7 @@ STATUS = {
     "relative_undefined": ("skipped", "relative_undefined"),
     "no_adjustment": ("warning", "no_adjustment"),
     "srm": ("fail", "sample_ratio_mismatch"),
+    "mass_point": ("skipped", "mass_point"),
     "ok": ("ok", None),
 }
 

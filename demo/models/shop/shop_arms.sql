@@ -1,6 +1,7 @@
 -- One row per experiment and arm: who gets which arm, when, and the TRUE effect that was planted.
 -- `lift` is the true relative change, against the arm with lift 0, in the chance to buy, in orders and
 -- in revenue, for users who saw the change; order value and refund rate have no true effect.
+-- What lazy_images changes, the time a page takes, is planted in fct_pages.
 -- `lost` is the share of an arm's users whose exposure was never logged.
 select
     flag, arm, share_from, share_to, lift, lost,
@@ -19,6 +20,8 @@ from (values
     ('pricing_page', 'monthly', 0.6667, 1.0, 0.00, 0.00, '2025-04-01', '2025-05-04'),
     ('aa_search', 'a', 0.0, 0.5, 0.00, 0.00, '2025-04-07', '2025-04-27'),
     ('aa_search', 'b', 0.5, 1.0, 0.00, 0.00, '2025-04-07', '2025-04-27'),
+    ('lazy_images', 'control', 0.0, 0.5, 0.00, 0.00, '2025-05-01', '2025-05-21'),
+    ('lazy_images', 'lazy', 0.5, 1.0, 0.00, 0.00, '2025-05-01', '2025-05-21'),
     ('new_ranker', 'control', 0.0, 0.5, 0.00, 0.00, '2025-05-05', '2025-05-31'),
     ('new_ranker', 'learned', 0.5, 1.0, 0.00, 0.08, '2025-05-05', '2025-05-31')
 ) as arms (flag, arm, share_from, share_to, lift, lost, first_day, last_day)

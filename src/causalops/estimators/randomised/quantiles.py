@@ -25,7 +25,7 @@ from causalops.moments import Floats
 
 MASS_SHARE = 0.05
 """A value held by a larger share of the observations is a mass point: no density exists there."""
-SUP_T_DRAWS = 50_000
+SUP_T_DRAWS = 20_000
 
 
 @dataclass(frozen=True)

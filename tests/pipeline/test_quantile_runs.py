@@ -309,7 +309,7 @@ def test_the_correlation_of_event_quantiles_is_measured(
 def test_checks_about_means_are_silent_and_missing_units_are_compared(built: Project) -> None:
     found = built.rows("select distinct metric, check_name from experiment_checks")
     names = {check for metric, check in found if metric in METRICS}
-    assert names == {"missing_by_arm", "immature_by_arm", "nonfinite"}
+    assert names == {"missing_by_arm", "immature_by_arm", "nonfinite", "effect_by_segment"}
     assert {metric for metric, check in found if check == "nonfinite"} >= {"price", "spend"}
     curves = built.rows("select distinct curve from experiment_curves where metric <> 'none'")
     assert curves == [("quantile_effect",)]
