@@ -225,8 +225,8 @@ def test_faster_pages_are_found_at_every_quantile(demo: duckdb.DuckDBPyConnectio
         "segment_dim = 'all'"
     ).fetchall()
     loads = demo.sql(
-        "select pages.ms from main.fct_pages as pages join main_causalops.experiment_exposures as e "
-        "on e.experiment_id = 'lazy_images' and e.variant = 'lazy' and e.exclusion_reason is null "
+        "select ms from main.fct_pages as pages join main_causalops.experiment_exposures as e on "
+        "e.experiment_id = 'lazy_images' and e.variant = 'lazy' and e.exclusion_reason is null "
         "and e.unit_id = cast(pages.user_id as varchar) and pages.loaded_at >= e.exposed_at "
         "and datediff('day', e.exposure_day, cast(pages.loaded_at + interval 9 hour as date)) <= 6"
     ).df()["ms"]
