@@ -90,7 +90,7 @@ def test_no_effect_is_found_five_times_in_a_hundred_and_bands_hold_together(
         t = np.array([c.effect / np.sqrt(c.variance) for c in found])  # type: ignore[operator,type-var]
         correlation = contrast_correlation(found, arms[0].correlation, arms[1].correlation)
         statistics.append(np.abs(t))
-        hits.append(np.abs(t).max() <= sup_t(correlation, ALPHA, 1))
+        hits.append(np.abs(t).max() <= sup_t(correlation, 1).critical(ALPHA))
     rejected = (np.array(statistics) > Z).mean(axis=0)
     slack = 0.005 + 3 * np.sqrt(0.05 * 0.95 / size)
     assert (rejected <= 0.05 + slack).all(), rejected

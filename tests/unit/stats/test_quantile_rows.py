@@ -10,8 +10,12 @@ import pandas as pd
 import pytest
 import stats_tables as tables
 from scipy.stats import norm
+from test_total import ARMS as ARM_VALUES
+from test_total import assert_clean
 
 from causalops.estimators.randomised import aa_test, ab_test
+from causalops.estimators.randomised.analysis import Tables, experiment_rows
+from causalops.estimators.randomised.inputs import experiments
 from causalops.estimators.randomised.quantiles import (
     ArmQuantile,
     ArmQuantiles,
@@ -106,13 +110,26 @@ def test_tied_values_wider_than_half_the_interval_are_coarse() -> None:
 
 def test_sup_t_lies_between_one_test_and_many() -> None:
     one, five = np.eye(1), np.eye(5)
-    assert sup_t(one, 0.05, 1) == pytest.approx(Z, rel=1e-12)
-    assert sup_t(np.ones((5, 5)), 0.05, 1) == pytest.approx(Z, abs=0.02)
+    assert sup_t(one, 1).critical(0.05) == pytest.approx(Z, rel=1e-12)
+    assert sup_t(np.ones((5, 5)), 1).critical(0.05) == pytest.approx(Z, abs=0.03)
     sidak = norm.ppf(1 - (1 - 0.95 ** (1 / 5)) / 2)
-    assert sup_t(five, 0.05, 1) == pytest.approx(sidak, abs=0.02)
-    bridge = sup_t(unit_correlation([0.1, 0.3, 0.5, 0.7, 0.9]), 0.05, 1)
-    assert Z < bridge < sidak
-    assert bridge == sup_t(unit_correlation([0.1, 0.3, 0.5, 0.7, 0.9]), 0.05, 1)
+    assert sup_t(five, 1).critical(0.05) == pytest.approx(sidak, abs=0.03)
+    bridge = sup_t(unit_correlation([0.1, 0.3, 0.5, 0.7, 0.9]), 1)
+    assert Z < bridge.critical(0.05) < sidak
+    again = sup_t(unit_correlation([0.1, 0.3, 0.5, 0.7, 0.9]), 1)
+    assert again.critical(0.05) == bridge.critical(0.05)
+
+
+def test_p_values_in_the_band_agree_with_the_band_and_never_reach_zero() -> None:
+    five = sup_t(np.eye(5), 1)
+    reach = five.critical(0.05)
+    for statistic in (0.5, reach - 0.02, -reach - 0.02, 9.0):
+        single = 2 * norm.sf(abs(statistic))
+        p_value = five.p_value(statistic, single)
+        assert (p_value < 0.05) == (abs(statistic) > reach)
+        assert single <= p_value <= min(1, 5 * single)
+        expected = -np.expm1(5 * np.log1p(-single))  # Sidak: five independent tests
+        assert p_value == pytest.approx(expected, rel=0.1)
 
 
 def test_correlations_of_differences_weigh_the_arms_by_their_errors() -> None:
@@ -133,6 +150,10 @@ METRIC = {
     "metric": "latency", "metric_type": "quantile", "method": "event_quantile",
     "desired": "decrease", "payload": json.dumps({"level": "event", "quantiles": [0.9, 0.5]}),
 }  # fmt: skip
+NO_MOMENTS = tables.empty(
+    "experiment_id", "analysis", "metric", "population", "segment_dim", "segment_value", "stratum",
+    "variant", "a", "b",
+)  # fmt: skip
 WEIGHTS: dict[str, float | None] = {"control": 0.5, "short": 0.5}
 
 
@@ -164,9 +185,7 @@ def rows_of(
     phase: str = "complete", **registry: Any,
 ) -> list[dict[str, Any]]:  # fmt: skip
     registered = tables.registry([METRIC | (metric or {})], WEIGHTS, design, **registry)
-    moments = tables.empty("experiment_id", "analysis", "metric", "population", "segment_dim",
-                           "segment_value", "stratum", "variant", "a", "b")  # fmt: skip
-    frames = (tables.due(design, phase=phase), registered, moments, tables.NO_PROFILE,
+    frames = (tables.due(design, phase=phase), registered, NO_MOMENTS, tables.NO_PROFILE,
               tables.NO_CAPS, tables.NO_DAILY)  # fmt: skip
     counts = tables.counts({name: {"enrolled": 300} for name in WEIGHTS})
     if design == "aa_test":
@@ -233,6 +252,25 @@ def test_the_band_covers_the_quantiles_with_inference_only() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("variant", ARM_VALUES)
+@pytest.mark.parametrize("control", ARM_VALUES)
+def test_every_pair_of_arms_gives_clean_rows(variant: str, control: str) -> None:
+    quantiles = [0.5, 0.05, 0.9]
+    level = {"payload": json.dumps({"level": "unit", "quantiles": quantiles}), "margin": 0.1,
+             "metric_role": "guardrail"}  # fmt: skip
+    arms = {name: unit_arm(values, quantiles, 0.05)
+            for name, values in (("short", ARM_VALUES[variant]), ("control", ARM_VALUES[control]))
+            if not np.isnan(values).all()}  # fmt: skip
+    stats = order_stats(arms, quantiles) if arms else None
+    rows = rows_of(stats, level) if stats is not None else rows_of(pd.DataFrame(), level)
+    for row in rows:
+        assert_clean(row)
+    assert not [row for row in rows if row["reason_code"] == "internal_error"]
+    assert len(estimates(rows, is_headline=True)) == 2
+    keys = [(r["parameter"], r["scale"], r["ci_kind"], r["test"]) for r in estimates(rows)]
+    assert len(set(keys)) == len(keys)
+
+
 @pytest.mark.parametrize("absent", [["short"], ["short", "control"]])
 def test_an_arm_without_values_still_has_its_rows(absent: list[str]) -> None:
     stats = order_stats(ARMS, [0.9, 0.5])
@@ -262,3 +300,27 @@ def test_segments_have_their_own_family() -> None:
     stats = pd.concat([order_stats(ARMS, [0.9, 0.5]), ios])
     (row,) = estimates(rows_of(stats), segment_dim="os")
     assert (row["parameter"], row["p_family"], row["is_headline"]) == (0.9, "segment:os", False)
+
+
+@pytest.mark.parametrize("design", ["cluster_rct", "encouragement"])
+def test_designs_without_a_quantile_estimator_say_so(design: str) -> None:
+    """Units of a cluster are not independent, so order statistics of units would be too sure."""
+
+    def means(*_: Any) -> list[dict[str, Any]]:
+        raise AssertionError("the estimator of means was asked for a quantile")
+
+    (experiment,) = experiments(
+        tables.due(design), tables.registry([METRIC], WEIGHTS, design), [design]
+    )
+    small = Tables.of(
+        NO_MOMENTS, tables.NO_PROFILE, tables.NO_CAPS, tables.NO_DAILY,
+        tables.counts({name: {"enrolled": 300} for name in WEIGHTS}),
+        order_stats=order_stats(ARMS, [0.9, 0.5]),
+    )  # fmt: skip
+    found = estimates(experiment_rows(experiment, small, means))
+    assert [(r["scale"], r["is_headline"], r["estimand"], r["parameter"]) for r in found] == [
+        ("absolute", True, "qte", 0.9), ("relative", True, "qte", 0.9),
+    ]  # fmt: skip
+    assert {(r["status"], r["reason_code"], r["estimate"]) for r in found} == {
+        ("skipped", "method_not_available", None)
+    }

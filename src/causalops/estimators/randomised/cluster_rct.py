@@ -47,7 +47,7 @@ def run(
     rows: list[Row] = []
     for experiment in experiments(due, registry, [DESIGN]):
         rows += experiment_rows(experiment, tables, _metric_rows)
-        for metric in experiment.main():
+        for metric in (metric for metric in experiment.main() if not metric.is_quantile):
             rows += guarded_check(experiment, "icc", metric.name, _icc_rows, metric, tables)
     return rows
 

@@ -15,6 +15,7 @@ from causalops.estimators.randomised.inputs import Experiment, Metric, count
 from causalops.estimators.randomised.quantiles import (
     ArmQuantile,
     QuantileContrast,
+    SupT,
     compare,
     contrast_correlation,
     scaled,
@@ -144,27 +145,33 @@ def _uniform_rows(
 
     One quantile is its own band, so there is nothing to add to its interval.
     """
-    usable = [contrast for contrast in found if contrast.levels is not None]
+    usable = [contrast for contrast in found if _absolute(what, contrast).p_value is not None]
     alpha, rows = what.metric.alpha, []
     half: dict[float, float] = {}
     if len(usable) > 1:
         chosen = [contrast.quantile for contrast in usable]
         keys = _keys(what, what.population)
         arms = [tables.correlation(key, chosen) for key in keys]
-        reach = sup_t(contrast_correlation(usable, arms[0], arms[1]), alpha, what.experiment.seed)
+        largest = sup_t(contrast_correlation(usable, arms[0], arms[1]), what.experiment.seed)
+        part = replace(
+            what, facts={"sup_t": largest.critical(alpha), "n_quantiles": len(usable)}
+        )
         for contrast in usable:
-            result = _absolute(what, contrast)
-            if result.estimate is None or result.std_error is None:
-                continue
-            half[contrast.quantile] = reach * result.std_error
-            band = replace(
-                result, statistic=None, p_value=None,
-                ci_low=result.estimate - half[contrast.quantile],
-                ci_high=result.estimate + half[contrast.quantile],
-            )  # fmt: skip
-            part = replace(what, facts={"sup_t": reach, "n_quantiles": len(usable)})
+            band = _band(_absolute(what, contrast), largest, alpha)
+            if band.estimate is not None and band.ci_high is not None:
+                half[contrast.quantile] = band.ci_high - band.estimate
             rows.append(_row(part, contrast, band, ci_kind="uniform"))
     return rows + _curve(what, found, half)
+
+
+def _band(single: Inference, largest: SupT, alpha: float) -> Inference:
+    """One quantile of the band; what has no inference alone has none in the band."""
+    if single.estimate is None or single.std_error is None or single.p_value is None:
+        return single
+    reach = largest.critical(alpha) * single.std_error
+    p_value = largest.p_value(single.statistic or 0.0, single.p_value)
+    return replace(single, p_value=p_value, ci_low=single.estimate - reach,
+                   ci_high=single.estimate + reach)  # fmt: skip
 
 
 def _curve(
@@ -188,7 +195,7 @@ def _curve(
 
 def _absolute(what: Comparison, found: QuantileContrast) -> Inference:
     if found.effect is None or found.levels is None or found.variance is None:
-        return unavailable(found.reason or "no_units", found.effect)
+        return _without(found, found.effect)
     scale = max(abs(found.levels.variant), abs(found.levels.baseline))
     return difference(found.effect, found.variance, None, what.metric.alpha, scale)
 
@@ -198,11 +205,15 @@ def _lift(what: Comparison, found: QuantileContrast, by: Any = lift_delta) -> In
         result: Inference = by(found.levels, what.metric.alpha)
         return result
     if found.effect is None or found.baseline is None:
-        return unavailable(found.reason or "no_units")
+        return _without(found, None)
     base = abs(found.baseline.value)
-    if base == 0:
-        return unavailable("relative_undefined")
-    return unavailable(found.reason or "no_units", found.effect / base)
+    return _without(found, found.effect / base) if base else unavailable("relative_undefined")
+
+
+def _without(found: QuantileContrast, estimate: float | None) -> Inference:
+    """The estimate alone, with the reason why there is no more."""
+    status = "failed" if found.reason == "not_finite" else "skipped"
+    return unavailable(found.reason or "no_units", estimate, status)
 
 
 def _margin_row(what: Comparison, found: QuantileContrast, margin: float) -> Row:

@@ -101,7 +101,10 @@ def compare(
     if errors[0] is None or errors[1] is None:
         # A mass point says more than a small arm: more units will not remove it.
         return replace(result, reason="mass_point" if "mass_point" in reasons else reasons[0])
-    levels = Levels(variant.value, baseline.value, errors[0] ** 2, errors[1] ** 2)
+    variances = [error * error for error in errors if error is not None]
+    if not all(map(math.isfinite, (*variances, result.effect or 0.0))):
+        return replace(result, reason="not_finite")
+    levels = Levels(variant.value, baseline.value, variances[0], variances[1])
     is_coarse = variant.is_coarse(alpha) or baseline.is_coarse(alpha)
     return replace(result, levels=levels, note="coarse_values" if is_coarse else None)
 
@@ -139,18 +142,34 @@ def contrast_correlation(
     return scaled(np.asarray(covariance))
 
 
-def sup_t(correlation: Floats, alpha: float, seed: int) -> float:
-    """Critical value of the largest |t| of jointly normal estimates: a simultaneous band.
+@dataclass(frozen=True)
+class SupT:
+    """The largest |t| of `size` jointly normal estimates without effects, drawn many times.
 
-    By a seeded simulation from `correlation` (Montiel Olea & Plagborg-Moller 2019), kept between
-    the pointwise and the Bonferroni value, which bound it.
+    Both answers are kept between those of one test and of Bonferroni, which bound the truth.
     """
-    size = len(correlation)
+
+    size: int
+    largest: Floats
+
+    def critical(self, alpha: float) -> float:
+        """What no |t| exceeds with probability 1 - alpha: the reach of a simultaneous band."""
+        found = float(np.quantile(self.largest, 1 - alpha))
+        bounds = [critical(1 - alpha / 2 / tests, None) for tests in (1, self.size)]
+        return min(max(found, bounds[0]), bounds[1])
+
+    def p_value(self, statistic: float, single: float) -> float:
+        """The p of one estimate among all, where `single` is its p alone."""
+        above = int((self.largest >= abs(statistic)).sum())
+        drawn = (1 + above) / (1 + len(self.largest))
+        return min(max(drawn, single), self.size * single, 1.0)
+
+
+def sup_t(correlation: Floats, seed: int) -> SupT:
+    """Simultaneous inference by a seeded simulation (Montiel Olea & Plagborg-Moller 2019)."""
     values, vectors = np.linalg.eigh(correlation)
     root = vectors * np.sqrt(np.maximum(values, 0.0))
-    largest = np.abs(root @ _draws(size, seed)).max(axis=0)
-    found = float(np.quantile(largest, 1 - alpha))
-    return min(max(found, critical(1 - alpha / 2, None)), critical(1 - alpha / 2 / size, None))
+    return SupT(len(correlation), np.abs(root @ _draws(len(correlation), seed)).max(axis=0))
 
 
 @lru_cache(maxsize=8)
