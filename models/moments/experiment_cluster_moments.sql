@@ -1,7 +1,7 @@
 -- grain: experiment_id, analysis, metric, population, segment_dim, segment_value, variant, label, a, b. totals of
 -- each part by cluster (label = cluster, n_clusters 1, a = b), or by cluster size where clusters are many
 -- (label = arm and size, with sums of products of two parts). Part n_<part>: units that have it, where some do not;
--- part d: units that received the treatment, in an encouragement.
+-- parts d and yd, in an encouragement: units that received the treatment, and their outcome less its shift.
 {%- set slots = range(1, var('max_segments') + 1) -%}
 {%- set key = ['experiment_id', 'analysis', 'metric', 'population', 'segment_dim', 'segment_value', 'variant'] %}
 
@@ -55,10 +55,7 @@ totals as (
     from by_segment
     group by {{ key | join(', ') }}, cluster_id, part
     union all
-    select {{ key | join(', ') }}, cluster_id, 'd', sum(n), 0.0, sum(case when is_received then n else 0 end)
-    from by_segment
-    where part = 'y' and experiment_id in (select experiment_id from encouragements)
-    group by {{ key | join(', ') }}, cluster_id
+    {{ causalops.received_parts('by_segment', key + ['cluster_id']) }}
 ),
 
 sized as (

@@ -40,6 +40,8 @@ computed as (
     select run_id, {{ columns | join(', ') }} from {{ ref('causalops', 'aa_test') }}
     union all
     select run_id, {{ columns | join(', ') }} from {{ ref('causalops', 'cluster_rct') }}
+    union all
+    select run_id, {{ columns | join(', ') }} from {{ ref('causalops', 'encouragement') }}
 ),
 
 -- A failed check that gates blocks every verdict of its experiment; with several, the first by name explains.

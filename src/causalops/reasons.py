@@ -55,5 +55,16 @@ REASONS: dict[str, str] = {
     "clusters can do that by chance.",
     "enrolment_over": "Enrolment is over and the planned size was not reached.",
     "no_new_units": "No new unit came in the last week.",
+    "weak_instrument": "The first stage is weak (robust F below 10): only the Anderson-Rubin "
+    "interval and its p-value can be trusted.",
+    "wald_unreliable": "The robust F of the first stage is below 104.7: this interval may cover "
+    "less than 95 %; read the Anderson-Rubin interval.",
+    "no_compliers": "As many units received the treatment in both arms: there are no compliers.",
+    "no_variation_received": "Every unit, or no unit, received the treatment.",
+    "negative_first_stage": "Fewer units received the treatment where it was encouraged.",
+    "full_compliance": "Every unit did as assigned: both effects are the same.",
+    "placebo_effect": "The treatment seems to affect an outcome that it cannot affect.",
+    "cluster_unknown": "Groups of units were randomised, but the data do not name them: errors "
+    "treat units as independent and may be too small.",
     "resplit_outside_band": "Random re-splits reject more or less often than 5 %.",
 }

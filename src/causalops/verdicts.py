@@ -48,8 +48,8 @@ def decide(rows: Sequence[Row], *, is_complete: bool, alphas: dict[str, float],
             )
     for row in rows:
         if row["is_headline"]:
-            row["verdict"] = words[_pair(row)]
-        elif row["test"] == "non_inferiority":
+            row["verdict"] = None if row["status"] == "blocked" else words[_pair(row)]
+        elif row["test"] == "non_inferiority" and row["status"] != "blocked":
             held = not_worse(row, alphas[row["metric"]])
             row["verdict"] = _early(row, is_complete) or (
                 "not_worse" if held else "no_difference_found"

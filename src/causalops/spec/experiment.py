@@ -124,8 +124,12 @@ def _design_faults(spec: Experiment, broken: frozenset[str]) -> list[Fault]:
     if spec.design == "cluster_rct" and spec.cluster == words.UNKNOWN_CLUSTER:
         text = "must be known in design 'cluster_rct': its errors are those of clusters"
         found.append((("cluster",), text, None))
-    if spec.design == "cluster_rct" and spec.strata is not None:
+    if spec.strata is not None and spec.design == "cluster_rct":
         text = "is not available in design 'cluster_rct' yet: its arms are compared as a whole"
+        found.append((("strata",), text, None))
+    is_clustered = spec.cluster not in (None, words.UNKNOWN_CLUSTER)
+    if spec.strata is not None and spec.design == "encouragement" and is_clustered:
+        text = "is not available together with `cluster`: its arms are compared as a whole"
         found.append((("strata",), text, None))
     for key, design in (("received", "encouragement"), ("network", "cluster_rct")):
         if getattr(spec, key) is not None and spec.design not in (design, None):

@@ -17,7 +17,8 @@ DESIGNS = "aa_test, ab_test, encouragement, cluster_rct"
 CHECKS = (
     "srm, crossover, unplanned_variants, trigger_balance, balance, missing_by_arm, "
     "immature_by_arm, dominance, skewness, protocol_change, late_rows, future_rows, resplit, "
-    "srm_units, cluster_split, cluster_missing, cluster_sizes, icc"
+    "first_stage_strength, placebo, cluster_unknown, srm_units, cluster_split, cluster_missing, "
+    "cluster_sizes, icc"
 )
 MANY = "[" + ", ".join(f"v{i}" for i in range(51)) + "]"
 MANY_METRICS = ", ".join(f"{{metric: age, as: m{i}}}" for i in range(201))

@@ -60,26 +60,28 @@ def pair_rows(block: Block) -> list[dict[str, Any]]:
 def moments(units: pd.DataFrame, metric: str = "y", experiment: str = "exp",
             analysis: str = "main", parts: tuple[str, ...] = ("y",)) -> pd.DataFrame:  # fmt: skip
     """experiment_moments of units with columns variant, parts, and optionally population,
-    stratum and segment columns called seg_<dim>."""
-    units = units.assign(**{c: "exposed" for c in ("population",) if c not in units},
-                         **{c: "all" for c in ("stratum",) if c not in units})  # fmt: skip
+    stratum, is_received and segment columns called seg_<dim>."""
+    usual = {"population": "exposed", "stratum": "all", "is_received": False}
+    units = units.assign(**{c: value for c, value in usual.items() if c not in units})
     dims = [("all", None)] + [(c[4:], c) for c in units if c.startswith("seg_")]
     members = {"exposed": ["exposed", "triggered"], "triggered": ["triggered"],
                "crossover": ["crossover"]}  # fmt: skip
     frames = [(name, units[units["population"].isin(who)]) for name, who in members.items()]
-    blocks: dict[tuple[str, ...], pd.DataFrame] = {}
+    cell = ["stratum", "variant", "is_received"]
+    blocks: dict[tuple[Any, ...], pd.DataFrame] = {}
     for population, chosen in frames:
         for dim, column in dims:
             for value in ["all"] if column is None else chosen[column].unique():
                 part = chosen if column is None else chosen[chosen[column] == value]
-                for (stratum, variant), rows in part.groupby(["stratum", "variant"]):
-                    blocks[population, dim, value, stratum, variant] = rows
+                for found, rows in part.groupby(cell):
+                    blocks[population, dim, value, *found] = rows
     out = []
-    for (population, dim, value, stratum, variant), rows in blocks.items():
+    for (population, dim, value, stratum, variant, is_received), rows in blocks.items():
         block = from_rows({name: rows[name].to_numpy() for name in parts})
         key = {"experiment_id": experiment, "analysis": analysis, "metric": metric,
                "population": population, "segment_dim": dim, "segment_value": value,
-               "stratum": stratum, "variant": variant}  # fmt: skip
+               "stratum": stratum, "variant": variant,
+               "is_received": is_received}  # fmt: skip
         out += [key | row for row in pair_rows(block)]
     return pd.DataFrame(out)
 

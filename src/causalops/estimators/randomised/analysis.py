@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,10 +11,11 @@ import numpy as np
 from causalops.estimators.randomised import arm_checks, curves, heterogeneity, progress
 from causalops.estimators.randomised.cluster_totals import ClusterCells
 from causalops.estimators.randomised.clustered import Arms
+from causalops.estimators.randomised.compliance import HalvedStrata, Halves
 from causalops.estimators.randomised.contrasts import Strata
+from causalops.estimators.randomised.diluted import diluted_rows
 from causalops.estimators.randomised.effects import (
     Comparison,
-    diluted_rows,
     effect_rows,
     empty_rows,
     plain_rows,
@@ -36,7 +37,7 @@ from causalops.estimators.randomised.quantile_rows import (
     triggered_rows,
 )
 from causalops.frames import records
-from causalops.moments import Block
+from causalops.moments import EMPTY, Block
 from causalops.reasons import REASONS
 from causalops.results import Row, check_row
 from causalops.verdicts import adjust, decide
@@ -80,12 +81,27 @@ class Tables:
                 for name in (variant, experiment.control))  # fmt: skip
         return strata_of(*arms)
 
+    def halves(
+        self, experiment: Experiment, variant: str, analysis: str, metric: str,
+        populations: Sequence[str] = ("exposed",), dim: str = "all", value: str = "all",
+    ) -> HalvedStrata:  # fmt: skip
+        """Variant and control side by side, each as units that did not and that did receive."""
+        arms: list[dict[str, Halves]] = [{}, {}]
+        for arm, name in zip(arms, (variant, experiment.control), strict=True):
+            for population in populations:
+                key = (experiment.id, analysis, metric, population, dim, value)
+                for stratum, found in self.cells.halves(name, *key).items():
+                    none, some = arm.get(stratum, (EMPTY, EMPTY))
+                    arm[stratum] = none.merge(found[0]), some.merge(found[1])
+        strata = sorted({*arms[0], *arms[1]})
+        return [(arms[0].get(s, (EMPTY, EMPTY)), arms[1].get(s, (EMPTY, EMPTY))) for s in strata]
+
     def totals_of(
         self, experiment: Experiment, variant: str, analysis: str, metric: str,
         population: str = "exposed", dim: str = "all", value: str = "all",
     ) -> Arms | None:  # fmt: skip
         """Cluster totals of variant and control; None where units are independent."""
-        if self.clusters is None:
+        if self.clusters is None or not experiment.has_clusters:
             return None
         key = (experiment.id, analysis, metric, population, dim, value)
         return self.clusters.arm(variant, *key), self.clusters.arm(experiment.control, *key)

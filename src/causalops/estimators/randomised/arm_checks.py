@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from causalops.estimators.randomised.balance import differences, joint_test
 from causalops.estimators.randomised.counts import rate_test
 from causalops.estimators.randomised.inputs import Experiment, Metric, count
-from causalops.estimators.randomised.srm import ruled
+from causalops.estimators.randomised.rulings import ruled
 from causalops.moments import Block, merge_all
 from causalops.multiplicity import holm
 from causalops.reasons import REASONS
@@ -36,7 +36,7 @@ def metric_rows(experiment: Experiment, metric: Metric, tables: Tables) -> list[
         _rate(experiment, metric, "immature_by_arm", profiles, "n_immature",
               ("n_units", "n_immature")),
     ]  # fmt: skip
-    rows += rates if tables.clusters is None else [_untested(row) for row in rates]
+    rows += rates if not experiment.has_clusters else [_untested(row) for row in rates]
     for variant, profile in profiles.items():
         blocks = tables.cells.arm(
             variant, experiment.id, "main", metric.name, "exposed", "all", "all"

@@ -19,6 +19,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
+import numpy as np
+
+from causalops.estimators.randomised.cluster_totals import Totals
+from causalops.estimators.randomised.clustered import Arms, clustered
 from causalops.estimators.randomised.contrasts import Contrast, contrast
 from causalops.inference import (
     CONSTANT,
@@ -78,6 +82,43 @@ def from_halves(strata: HalvedStrata, method: str, names: Sequence[str] = ()) ->
         return replace(contrast(pairs, method=method, names=names, ddof=0), df=None)
 
     return measure
+
+
+def with_clusters(measure: Measure, arms: Arms) -> Measure:
+    """The same contrasts with CR1 errors and t(G - 1): clusters may have units in both arms.
+
+    The factor is G/(G-1) (N-1)/(N-2). The totals need the parts y, d and yd, see `mixed`.
+    """
+
+    @cache
+    def again(mix: Mix) -> Contrast:
+        return clustered(measure(mix), (mixed(arms[0], mix), mixed(arms[1], mix)), "cr1")
+
+    return again
+
+
+def mixed(arm: Totals, mix: Mix) -> Totals:
+    """Cluster totals with a mix in the place of y, up to a constant per unit.
+
+    Of y (less its shift), d and yd = d (y - shift), a mix is
+    scale_0 y + (scale_1 - scale_0) (yd + shift d) + (shift_1 - shift_0) d + constant.
+    """
+    if not arm.parts:
+        return arm
+    y = arm.parts.index("y")
+    gap = mix.scale[1] - mix.scale[0]
+    taken = mix.shift[1] - mix.shift[0] + gap * float(arm.shift[y])
+    keep = [part for part in arm.parts if part not in ("d", "yd")]
+    weights = np.array([[float(a == b) for b in arm.parts] for a in keep])
+    row = weights[keep.index("y")]
+    row[y] = mix.scale[0]
+    for part, weight in (("yd", gap), ("d", taken)):
+        row[arm.parts.index(part)] = weight
+    shift = arm.shift[[arm.parts.index(part) for part in keep]]
+    return replace(
+        arm, parts=tuple(keep), total=arm.total @ weights.T, shift=shift,
+        cross=np.einsum("ap,gpq,bq->gab", weights, arm.cross, weights),
+    )  # fmt: skip
 
 
 def problem(measure: Measure) -> str | None:

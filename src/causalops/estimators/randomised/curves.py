@@ -52,7 +52,7 @@ def _cumulative(experiment: Experiment, metric: Metric, variant: str, tables: Ta
             break
         found = compare([(arms[0], arms[1])], metric, method)
         point = _point(experiment, metric, variant, found, "cumulative_effect", len(rows))
-        rows.append((point if tables.clusters is None else point | _NO_BAND)
+        rows.append((point if not experiment.has_clusters else point | _NO_BAND)
                     | {"x": float(len(rows)), "x_date": closed})  # fmt: skip
     return rows
 
@@ -71,7 +71,7 @@ def _by_exposure_day(
         strata: Strata = [(blocks[0], blocks[1])]
         found = compare(strata, metric, metric.plain_method)
         point = _point(experiment, metric, variant, found, "effect_by_exposure_day", len(rows))
-        rows.append((point if tables.clusters is None else point | _NO_BAND)
+        rows.append((point if not experiment.has_clusters else point | _NO_BAND)
                     | {"x": float(key[1])})  # fmt: skip
     return rows
 

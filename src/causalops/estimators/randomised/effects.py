@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from causalops.estimators.randomised.clustered import Arms, clustered
 from causalops.estimators.randomised.contrasts import Contrast, Strata, contrast
-from causalops.estimators.randomised.dilution import dilute
-from causalops.estimators.randomised.inputs import Experiment, Metric
+from causalops.estimators.randomised.inputs import ENCOURAGEMENT, Experiment, Metric
 from causalops.inference import (
     Inference,
     difference,
@@ -21,16 +20,17 @@ from causalops.inference import (
     one_sided,
     unavailable,
 )
-from causalops.moments import merge_all
 from causalops.reasons import REASONS
 from causalops.results import Row, estimate_row
 
-_ENGINE = {
+TWO_STAGE = "2sls"
+ENGINES = {
     "cuped": "cuped",
     "lin": "lin",
     "difference_in_means": "unadjusted",
     "ratio": "unadjusted",
 }
+_ESTIMANDS = {"aa_test": "none", ENCOURAGEMENT: "itt"}
 _UNEVEN = 0.3  # below this share of a contrast, separate slopes are the default
 
 
@@ -55,8 +55,13 @@ class Comparison:
 
     @property
     def is_overall(self) -> bool:
-        """Whether the rows may be headline rows."""
+        """Whether the rows are about all units of the main analysis."""
         return (self.analysis, self.population, self.segment_dim) == ("main", "exposed", "all")
+
+    @property
+    def is_headline(self) -> bool:
+        """Whether the effect of assignment is the headline: not where the treatment's own is."""
+        return self.is_overall and self.experiment.design != ENCOURAGEMENT
 
 
 def headline_method(experiment: Experiment, metric: Metric, variant: str) -> str:
@@ -72,36 +77,44 @@ def headline_method(experiment: Experiment, metric: Metric, variant: str) -> str
 
 def compare(strata: Strata, metric: Metric, method: str) -> Contrast:
     """The contrast by one of the result table's method names."""
-    return contrast(strata, ratio=metric.is_ratio, method=_ENGINE[method], names=metric.covariates)
+    return contrast(strata, ratio=metric.is_ratio, method=ENGINES[method], names=metric.covariates)
 
 
 def found_by(what: Comparison, strata: Strata, method: str) -> Contrast:
     """The contrast of `what` by a method, with the errors of clusters where there are any."""
     found = compare(strata, what.metric, method)
-    return found if what.clusters is None else clustered(found, what.clusters)
+    if what.clusters is None:
+        return found
+    # CR1 in an encouragement: one error for the effects of assignment and of the treatment.
+    return clustered(found, what.clusters, cluster_kind(what.experiment))
+
+
+def cluster_kind(experiment: Experiment) -> str:
+    """The errors of clusters: CR2, or CR1 where the headline is a ratio of two effects."""
+    return "cr1" if experiment.design == ENCOURAGEMENT else "cr2"
 
 
 def effect_rows(what: Comparison, strata: Strata) -> list[Row]:
     """Absolute and relative effect, the unadjusted and Fieller companions, non-inferiority."""
     metric = what.metric
     method = headline_method(what.experiment, metric, what.variant)
-    if method not in _ENGINE:
+    if method not in ENGINES:
         return empty_rows(what, "method_not_available", "skipped")
     found = found_by(what, strata, method)
     plain = found if method == metric.plain_method else found_by(what, strata, metric.plain_method)
-    rows = [_absolute(what, found, method, what.is_overall, plain)]
+    rows = [_absolute(what, found, method, what.is_headline, plain)]
     if what.segment_dim != "all":
         return rows
     if found is not plain and what.analysis == "main":
         rows.append(_absolute(what, plain, metric.plain_method, False, None))
     lift = _lift(found, lift_delta, metric.alpha)
-    rows.append(row_of(what, found, lift, method, is_headline=what.is_overall,
+    rows.append(row_of(what, found, lift, method, is_headline=what.is_headline,
                        scale="relative", ci_kind="delta", se_kind="delta"))  # fmt: skip
     if what.analysis == "main":
         fieller = _lift(found, lift_fieller, metric.alpha)
         rows.append(row_of(what, found, fieller, method, scale="relative", ci_kind="fieller"))
-    if what.is_overall and metric.role == "guardrail" and metric.margin is not None:
-        rows.append(_margin_row(what, found, lift, method, metric.margin))
+    if what.is_headline and metric.role == "guardrail" and metric.margin is not None:
+        rows.append(margin_row(what, found, lift, method, metric.margin))
     return rows
 
 
@@ -115,36 +128,8 @@ def plain_rows(what: Comparison, strata: Strata, method: str) -> list[Row]:
     ]
 
 
-def diluted_rows(what: Comparison, triggered: Strata, exposed: Strata) -> list[Row]:
-    """The triggered effect spread over all exposed units, absolute and relative."""
-    metric = what.metric
-    method = headline_method(what.experiment, metric, what.variant)
-    if method not in _ENGINE:
-        return []
-    engine = metric.plain_method if metric.is_ratio else method
-    found = compare(triggered, metric, engine)
-    sides = [
-        tuple(merge_all(p[i] for p in pairs) for i in (0, 1)) for pairs in (exposed, triggered)
-    ]
-    result = dilute(found, (sides[0][0], sides[0][1]), (sides[1][0], sides[1][1]),
-                    metric.is_ratio, metric.alpha)  # fmt: skip
-    whole = compare(exposed, metric, metric.plain_method)
-    facts = {
-        "method_triggered": engine,
-        "trigger_share": result.share,
-        "diluted_se_fixed_share": result.fixed_share_error,
-    }
-    what = replace(what, population="exposed", facts=facts)
-    kept = replace(found, variant=whole.variant, baseline=whole.baseline)
-    return [
-        row_of(what, kept, value, "triggered_diluted", scale=scale, ci_kind="delta",
-               se_kind="delta")
-        for scale, value in (("absolute", result.absolute), ("relative", result.relative))
-    ]  # fmt: skip
-
-
 def empty_rows(what: Comparison, reason: str, status: str, message: str | None = None) -> list[Row]:
-    """The rows that must exist although nothing could be computed."""
+    """The headline rows, which must exist although nothing could be computed."""
     nothing = contrast([])
     missing = unavailable(reason, None, status)
     rows = []
@@ -152,8 +137,20 @@ def empty_rows(what: Comparison, reason: str, status: str, message: str | None =
         ci_kind = "fixed" if scale == "absolute" else "delta"
         row = row_of(what, nothing, missing, what.metric.method, is_headline=what.is_overall,
                      scale=scale, ci_kind=ci_kind)  # fmt: skip
-        rows.append(row | {"message": message or row["message"]})
+        rows.append(row | {"message": message or row["message"]} | headline_key(what, scale))
     return rows
+
+
+def headline_key(what: Comparison, scale: str) -> Row:
+    """What names the headline row of an encouragement; elsewhere the row's own words do."""
+    if what.experiment.design != ENCOURAGEMENT:
+        return {}
+    method = TWO_STAGE
+    found = headline_method(what.experiment, what.metric, what.variant)
+    if found in ("cuped", "lin") and not what.metric.is_ratio:
+        method = f"{TWO_STAGE}_{found}"
+    ci_kind = "anderson_rubin" if scale == "absolute" else "delta"
+    return {"estimand": "cace", "method": method, "ci_kind": ci_kind}
 
 
 def inference_of(found: Contrast, alpha: float) -> Inference:
@@ -182,7 +179,7 @@ def _lift(found: Contrast, by: Any, alpha: float) -> Inference:
     return result
 
 
-def _margin_row(
+def margin_row(
     what: Comparison, found: Contrast, lift: Inference, method: str, margin: float
 ) -> Row:
     """Whether the metric is not worse than the margin, one-sided at alpha."""
@@ -202,7 +199,7 @@ def row_of(
     if reason in ("no_units", "empty_arm") and what.is_immature:
         reason = "immature"
     note = found.note or ("cap_not_applied" if what.is_cap_ignored else None)
-    is_adjusted = _ENGINE.get(method) in ("cuped", "lin")
+    is_adjusted = ENGINES.get(method) in ("cuped", "lin")
     if status == "ok" and note is not None and (is_adjusted or note not in _ADJUSTMENT_NOTES):
         status, reason = "warning", note
     has_error = result.std_error is not None
@@ -252,9 +249,9 @@ def row_of(
 
 
 def _estimand(what: Comparison) -> str:
-    if what.experiment.design == "aa_test":
-        return "none"
-    return "qte" if what.metric.is_quantile else "ate"
+    if what.metric.is_quantile and what.experiment.design != "aa_test":
+        return "qte"
+    return _ESTIMANDS.get(what.experiment.design, "ate")
 
 
 _ADJUSTMENT_NOTES = ("no_adjustment", "covariate_dropped")

@@ -25,6 +25,7 @@ from causalops.reasons import REASONS
 from causalops.results import Row, check_row
 
 CHECK = "effect_by_segment"
+_COMPARABLE = ("ok", "warning")
 NO_EVIDENCE = (
     "No evidence that the effect differs between the segments of {dim}. That it is significant in "
     "one segment and not in another is no evidence of a difference."
@@ -171,7 +172,8 @@ def _check(
     parts = [
         Part(row["segment_value"], row["estimate"], row["std_error"], row["df"])
         for row in rows
-        if row["estimate"] is not None and row["std_error"]
+        if row["estimate"] is not None and row["std_error"] and row["status"] in _COMPARABLE
+        and row["reason_code"] != "weak_instrument"
     ]
     key = {
         "experiment_id": experiment.id, "check_name": CHECK, "metric": metric.name,

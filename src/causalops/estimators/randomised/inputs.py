@@ -12,9 +12,11 @@ from typing import Any
 
 from causalops.frames import records
 from causalops.moments import EMPTY, Block, from_pairs, merge_all
+from causalops.spec.words import UNKNOWN_CLUSTER
 
 SEED = 20260101
 N_PLANNED = 10_000
+ENCOURAGEMENT = "encouragement"
 Record = dict[str, Any]
 _COMPLETE = "complete"
 _Cell = tuple[str, str, bool]  # stratum, variant, whether the units received the treatment
@@ -81,6 +83,11 @@ class Experiment:
     @property
     def is_complete(self) -> bool:
         return self.phase == _COMPLETE
+
+    @property
+    def has_clusters(self) -> bool:
+        """Whether the errors are those of clusters: they are named, and known."""
+        return self.cluster not in (None, UNKNOWN_CLUSTER)
 
     @property
     def treatments(self) -> list[str]:

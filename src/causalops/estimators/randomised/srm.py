@@ -11,12 +11,15 @@ from typing import Any
 from causalops.estimators.randomised.clock_checks import clock_rows
 from causalops.estimators.randomised.cluster_checks import ClusterCounts, cluster_rows
 from causalops.estimators.randomised.counts import CountTest, rate_test, srm_test
+from causalops.estimators.randomised.exposure_curve import exposure_curve
 from causalops.estimators.randomised.inputs import Experiment, Record, count, day, experiments
 from causalops.estimators.randomised.progress import size_rows
+from causalops.estimators.randomised.rulings import ruled
 from causalops.frames import records
 from causalops.multiplicity import holm
 from causalops.reasons import REASONS
-from causalops.results import Row, check_row, curve_row
+from causalops.results import Row, check_row
+from causalops.spec.words import UNKNOWN_CLUSTER
 
 DESIGNS = ("ab_test", "aa_test", "encouragement", "cluster_rct")
 THRESHOLD = 0.001
@@ -47,48 +50,31 @@ def run(due: Any, registry: Any, counts: Any, clusters: Any = ()) -> list[Row]:
     return rows
 
 
-WARNING_ONLY = frozenset(
-    {
-        *("balance", "missing_by_arm", "immature_by_arm", "dominance", "skewness"),
-        *("protocol_change", "late_rows", "future_rows"),
-    }
-)
-
-
-def ruled(experiment: Experiment, row: Row) -> Row:
-    """Apply the experiment's `on_fail`: block gates, warn lowers a fail, ignore gates nothing.
-
-    A check that can only warn fails where the experiment says `block`. Segments and the triggered
-    units are evidence and never gate.
-    """
-    rule = experiment.on_fail.get(row["check_name"])
-    if rule == "block" and row["segment_dim"] == "all" and row["population"] != "triggered":
-        is_raised = row["status"] == "warn" and row["check_name"] in WARNING_ONLY
-        return row | {"gates": True, "status": "fail" if is_raised else row["status"]}
-    if rule == "warn":
-        return row | {
-            "gates": False,
-            "status": "warn" if row["status"] == "fail" else row["status"],
-        }
-    return row | {"gates": False} if rule == "ignore" else row
-
-
 def _experiment_rows(
     experiment: Experiment, counts: list[Record], clusters: ClusterCounts
 ) -> list[Row]:
     overall = [row for row in counts if row["segment_dim"] == "all"]
     sums = _sums(overall)
     rows = _srm_rows(experiment, sums)
-    if experiment.design != "cluster_rct":
+    is_whole = _randomises_clusters(experiment, clusters)
+    if not is_whole:
         rows += _segment_rows(experiment, counts) + _worst_day(experiment, overall)
     rows.append(_crossover(experiment, sums))
     if any(arm["n_triggered"] for arm in sums.values()):
         rows.append(_trigger_balance(experiment, sums))
-    if experiment.design == "cluster_rct":
+    if is_whole:
         rows = _srm_of_clusters(experiment, clusters) + [_of_units(row) for row in rows]
     rows += [_unplanned(experiment, overall), *cluster_rows(experiment, sums, clusters)]
     rows += clock_rows(experiment) + size_rows(experiment, overall)
-    return [ruled(experiment, row) for row in rows] + _exposure_curve(experiment, overall)
+    return [ruled(experiment, row) for row in rows] + exposure_curve(experiment, overall)
+
+
+def _randomises_clusters(experiment: Experiment, clusters: ClusterCounts) -> bool:
+    """Whether whole clusters were assigned: by design, or as no cluster is in several arms."""
+    if experiment.design == "cluster_rct" or experiment.cluster == UNKNOWN_CLUSTER:
+        return True
+    is_split = any(count(row.get("n_split")) for row in clusters.values())
+    return experiment.has_clusters and bool(clusters) and not is_split
 
 
 def _srm_rows(experiment: Experiment, sums: Mapping[str, Mapping[str, int]]) -> list[Row]:
@@ -104,6 +90,12 @@ def _srm_rows(experiment: Experiment, sums: Mapping[str, Mapping[str, int]]) -> 
 
 def _srm_of_clusters(experiment: Experiment, clusters: ClusterCounts) -> list[Row]:
     """What was randomised is what is counted: clusters, by the arm that holds most of each."""
+    if experiment.cluster == UNKNOWN_CLUSTER:
+        reason = "cluster_unknown"
+        return [check_row(
+            experiment_id=experiment.id, check_name="srm", population="first_exposed",
+            status="not_run", reason_code=reason, message=REASONS[reason],
+        )]  # fmt: skip
     return [
         _srm_row(experiment, {name: count(clusters.get(name, {}).get(column))
                               for name in experiment.weights},
@@ -282,25 +274,6 @@ def _sizes(details: Mapping[str, Any], test: CountTest) -> str:
     arms = ", ".join(f"{name} {count:,}" for name, count in details["observed"].items())
     counted = str(details.get("counted", "units")).capitalize()
     return f" {counted}: {arms} (p = {test.p_value:.2g})."
-
-
-def _exposure_curve(experiment: Experiment, overall: list[Record]) -> list[Row]:
-    """Analysed units so far, by day and variant."""
-    days = sorted({d for row in overall if (d := day(row["exposure_day"])) is not None})
-    rows: list[Row] = []
-    for variant in experiment.weights:
-        new: dict[dt.date, int] = defaultdict(int)
-        for row in overall:
-            when = day(row["exposure_day"])
-            if row["variant"] == variant and when is not None:
-                new[when] += count(row["n_analysed"])
-        total = 0
-        for seq, when in enumerate(days):
-            total += new[when]
-            rows.append(curve_row(experiment_id=experiment.id, curve="exposures", series="units",
-                                  variant=variant, population="analysed", seq=seq, x=float(seq),
-                                  x_date=when, y=float(total), n=total))  # fmt: skip
-    return rows
 
 
 def _sums(rows: list[Record]) -> dict[str, dict[str, int]]:

@@ -1,0 +1,16 @@
+def model(dbt, session):
+    dbt.config(alias="experiment_encouragement")
+    due = dbt.ref("causalops", "experiment_due")
+    registry = dbt.ref("causalops", "registry")
+    moments = dbt.ref("causalops", "experiment_moments")
+    profile = dbt.ref("causalops", "experiment_metric_profile")
+    caps = dbt.ref("causalops", "experiment_caps")
+    daily = dbt.ref("causalops", "experiment_daily_moments")
+    counts = dbt.ref("causalops", "experiment_exposure_counts")
+    clusters = dbt.ref("causalops", "experiment_cluster_moments")
+    from causalops.estimators.randomised import encouragement
+    from causalops.frames import due_experiments, result_rows
+
+    tables = registry, moments, profile, caps, daily, counts, clusters
+    inputs = due_experiments(due, ("encouragement",), *tables)
+    return result_rows(session, encouragement.run(*inputs), inputs[0])
