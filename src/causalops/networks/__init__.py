@@ -1,0 +1,1 @@
+"""Networks of units that influence one another."""
