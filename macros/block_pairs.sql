@@ -57,7 +57,7 @@
             {%- for name in names %},
             case when {{ present }} then units.{{ name }} - shift_{{ name }}.shift end as {{ name }}
             {%- endfor %}
-        from ({{ causalops.block_units(block) }}) as units
+        from ({{ causalops.block_units(block, cell=cell) }}) as units
         {%- for name in names %}
         inner join shifts as shift_{{ name }}
             on shift_{{ name }}.experiment_id = units.experiment_id

@@ -1,11 +1,13 @@
 {# The unit-level values of one block (a metric with its covariates), for every experiment and analysis
    that uses it: mature units that have a row in one of its facts, one column per part. The calling
-   model offers the CTEs `unit_values`, `metrics` and, where `is_capped`, `caps`. #}
-{% macro block_units(block, is_capped=true) -%}
+   model offers the CTEs `unit_values`, `metrics` and, where `is_capped`, `caps`. Columns of `cell` that
+   `unit_values` has beyond the usual ones are carried along. #}
+{% macro block_units(block, is_capped=true, cell=[]) -%}
     {%- set parts = block.payload.parts -%}
     {%- set is_single = block.payload.facts | length == 1 -%}
     {%- set carried = ['variant', 'exposure_day', 'is_triggered', 'is_crossover', 'bucket', 'stratum', 'cluster_id', 'is_received'] -%}
     {%- for slot in range(1, var('max_segments') + 1) -%}{%- do carried.append('seg_' ~ slot) -%}{%- endfor -%}
+    {%- for column in cell if column not in carried -%}{%- do carried.append(column) -%}{%- endfor -%}
     {%- set facts = [] -%}
     {%- for fact in block.payload.facts -%}{%- do facts.append(causalops.text_literal(fact)) -%}{%- endfor %}
     select

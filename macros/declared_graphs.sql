@@ -19,19 +19,21 @@
     {{ return(found) }}
 {%- endmacro %}
 
-{# Whether the columns exist and the settings are numbers in range. #}
+{# Whether the keys are known, the columns exist and the settings are numbers in range. #}
 {% macro is_usable_graph(name, declared) -%}
     {%- set relation = ref(name) -%}
     {%- set existing = adapter.get_relation(relation.database, relation.schema, relation.identifier) -%}
     {%- set columns = adapter.get_columns_in_relation(existing) | map(attribute='name') | list if existing is not none else [] -%}
     {%- set named = [declared.source, declared.target] + ([declared.weight] if declared.weight else []) -%}
+    {%- set known = ['unit', 'source', 'target', 'weight', 'resolution', 'max_cluster_size'] -%}
     {%- set usable = namespace(is_so=declared.unit is string) -%}
+    {%- for key in declared if key not in known -%}{%- set usable.is_so = false -%}{%- endfor -%}
     {%- for column in named if column is not string or column not in columns -%}
         {%- set usable.is_so = false -%}
     {%- endfor -%}
     {%- set resolution = declared.resolution | default(1, true) | float(-1) -%}
-    {%- set limit = declared.max_cluster_size | default(2, true) | int(-1) -%}
-    {{ return(usable.is_so and 0 < resolution <= 1000 and limit >= 2) }}
+    {%- set limit = declared.max_cluster_size | default(1, true) | int(-1) -%}
+    {{ return(usable.is_so and 0 < resolution < 1e300 and limit >= 1) }}
 {%- endmacro %}
 
 {# The rows of every graph as text ids and a number; `fault` says why a row is no edge. #}

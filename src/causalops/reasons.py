@@ -67,4 +67,10 @@ REASONS: dict[str, str] = {
     "cluster_unknown": "Groups of units were randomised, but the data do not name them: errors "
     "treat units as independent and may be too small.",
     "resplit_outside_band": "Random re-splits reject more or less often than 5 %.",
+    "edges_cut": "More than 30 % of the edge weight runs between clusters.",
+    "mixed_neighbours": "Many neighbours of this arm's units are in another arm.",
+    "no_neighbours": "No analysed unit has a neighbour in the network among the analysed units.",
+    "spillover": "Control units with treated neighbours differ from those without: the treatment "
+    "reaches the control arm, and the effect shown is probably too small.",
+    "few_border_units": "Too few control units, or too few clusters, border on treated ones.",
 }

@@ -1,8 +1,7 @@
-"""Graphs through dbt: hostile edge lists, clusters that an assignment model reads, the same draws."""
+"""Graphs through dbt: hostile edge lists, clusters for an assignment model, the same draws."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import combinations
 
 import networkx as nx
@@ -43,7 +42,7 @@ def _groups() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     names = ["messy", "groups", "empty", "typo", "negative", "bare", "not_a_mapping"]
     project = Project.create(tmp_path_factory.mktemp("networks"), dataset_models=names)
     project.table("messy", MESSY, graph=GRAPH | {"weight": "w"})
@@ -54,7 +53,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     project.table("not_a_mapping", _groups(), graph="a to b")
     project.table("bare", _groups())
     ids = pd.DataFrame({"id": [*IDS, *map(str, range(2000))]})
-    draw = "{{ causalops.assigned_variant('id', '소금', %s) }}" % WEIGHTS
+    draw = f"{{{{ causalops.assigned_variant('id', '소금', {WEIGHTS}) }}}}"
     project.table("ids", ids)
     project.write("models/draws.sql", f"select id, {draw} as arm from {{{{ ref('ids') }}}}")
     numbers = "{{ causalops.assigned_variant('n', 's', {'a': 1, 'b': 1}) }}"
@@ -69,7 +68,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
         "from {{ ref('causalops', 'graph_clusters') }} where graph = 'groups'",
     )
     project.dbt("run")
-    yield project
+    return project
 
 
 def test_every_row_of_an_edge_list_is_accounted_for(project: Project) -> None:

@@ -160,6 +160,11 @@ def _experiment_rows(
             input_model=part.measure.fact, slot=placement.received.slot,
             day_from=part.window.day_from, day_to=part.window.day_to,
         )  # fmt: skip
+    if plan.spec.network is not None:
+        yield _row(
+            row_kind="network", experiment_id=name, name=plan.spec.network,
+            control=plan.spec.control_name,
+        )  # fmt: skip
     yield _input_row(plan, plan.assignment_model, "assignment", plan.assignment)
     for fact in plan.facts:
         yield _input_row(plan, fact, "fact", project.catalogue.inputs[fact].fact)

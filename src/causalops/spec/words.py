@@ -95,6 +95,9 @@ CHECKS = (
     "cluster_missing",
     "cluster_sizes",
     "icc",
+    "edges_cut",
+    "neighbour_exposure",
+    "spillover",
 )
 LISTED_ROBUSTNESS = ("unadjusted", "no_winsor", "first_variant", "lin")
 MEASURE_TYPES = ("proportion", "count", "count_distinct", "sum", "mean", "retention")
