@@ -98,8 +98,10 @@ def _spillover(experiment: Experiment, found: dict[str, BorderEffect]) -> list[R
         reason = effect.reason or ("spillover" if is_off else None)
         if test is not None and test.p_value is None:
             reason = test.reason_code
-        facts: dict[str, Any] = {"n_some": effect.n_some, "n_none": effect.n_none, "n_strata": effect.n_strata,
-                 "n_clusters": effect.n_clusters, "mean": effect.mean}  # fmt: skip
+        facts: dict[str, Any] = {
+            "n_some": effect.n_some, "n_none": effect.n_none, "n_strata": effect.n_strata,
+            "n_clusters": effect.n_clusters, "mean": effect.mean,
+        }  # fmt: skip
         values: dict[str, Any] = {}
         if test is not None:
             values = {"value": test.estimate, "statistic": test.statistic, "df": test.df,
