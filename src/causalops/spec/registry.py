@@ -140,12 +140,15 @@ def _experiment_rows(
             row_kind="decision", experiment_id=name, name=side, metric=metric_name,
             payload=canonical_json(verdicts),
         )  # fmt: skip
+    used: set[int] = set()
     for index, metric in enumerate(plan.metrics):
         parts = placement.parts[index] if placement else None
         block_id = blocks.number(parts) if parts else None
         yield _metric_row(name, metric, block_id)
         if parts:
             yield from _quantile_rows(name, metric, parts[0], block_id)
+        if block_id is not None and metric.analysis == MAIN:
+            used.add(block_id)
     if placement is None:
         return
     for (fact, slot), (measure, window) in placement.windows.items():
@@ -163,7 +166,7 @@ def _experiment_rows(
     if plan.spec.network is not None:
         yield _row(
             row_kind="network", experiment_id=name, name=plan.spec.network,
-            control=plan.spec.control_name,
+            control=plan.spec.control_name, payload=canonical_json({"blocks": sorted(used)}),
         )  # fmt: skip
     yield _input_row(plan, plan.assignment_model, "assignment", plan.assignment)
     for fact in plan.facts:
