@@ -42,6 +42,7 @@ def _guarded(
         found = {
             metric.name: border_effect(border(values[experiment.id, metric.name]), metric.alpha)
             for metric in experiment.main()
+            if not metric.is_quantile
         }
         rows = [_edges_cut(experiment, arms), *_exposures(experiment, arms)]
         rows += _spillover(experiment, found)
