@@ -9,7 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from harness import Project
+
+from causalops.cli import main
+from causalops.planning.design import Design, Outcome, units_needed
 
 USERS = 12_000
 BASE = """\
@@ -163,3 +167,26 @@ def test_days_left_and_power_of_the_running_experiment(built: Project) -> None:
         "select distinct metric, series from experiment_curves where curve = 'power' order by all"
     )
     assert curve == [("same", "now"), ("same", "planned")]  # the primary metric of the running one
+
+
+def test_power_from_the_history_of_the_running_experiment(built: Project) -> None:
+    """The units, means and variances that the estimates rest on, and no effect."""
+    result = CliRunner().invoke(
+        main, ["power", "--project-dir", str(built.root), "--db", str(built.database),
+               "--experiment", "still_early", "--mde", "1%"],
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    lines = result.output.splitlines()
+    assert lines[0] == (
+        "still_early: 10,800 units (its own units, first seen 2025-03-03 to 2025-03-11)"
+    )
+    [(mean, variance)] = built.rows(
+        "select sum(n * mean_a) / sum(n), sum(c_ab) / sum(n) from experiment_moments where "
+        "experiment_id = 'still_early' and analysis = 'main' and metric = 'same' "
+        "and population = 'exposed' and segment_dim = 'all' and a = 'y' and b = 'y'"
+    )
+    same = next(line for line in lines if line.startswith("same ")).split()
+    assert same[1] == f"{mean:.4g}"
+    needed = units_needed(Outcome(mean, variance), Design(), 0.01 * mean)
+    assert float(same[-2].replace(",", "")) == pytest.approx(needed, rel=2e-3)
+    assert int(same[-1]) == np.ceil(needed / 1_200)

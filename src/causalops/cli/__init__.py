@@ -10,6 +10,7 @@ COMMANDS = {
     "check": "Read every experiment file and say what is wrong, before dbt runs.",
     "init": "Ask for tables and columns, and write the first files.",
     "new": "Write a commented experiment file.",
+    "power": "Plan an experiment: units, days, detectable effects.",
     "publish": "Write the result views as Parquet files.",
     "schema": "Print the JSON schema of an experiment, for editors.",
     "show": "Show one experiment: checks first, then effects.",
