@@ -115,6 +115,18 @@ def test_a_broken_split_blocks_every_verdict(demo: duckdb.DuckDBPyConnection) ->
     assert srm[0][1:] == ("fail", True)
 
 
+def test_the_decision_rule_of_checkout_cta(demo: duckdb.DuckDBPyConnection) -> None:
+    """Better conversion and a guardrail inside its margin of 10 %: ship, in words with lifts."""
+    [(verdict, reason)] = demo.sql(
+        "select verdict, verdict_reason from main_causalops.experiment_catalog "
+        "where experiment_id = 'checkout_cta'"
+    ).fetchall()
+    assert verdict == "ship"
+    assert reason.startswith("short: ship, because conversion is better (+")
+    assert "refund_rate is not worse than its margin allows (" in reason
+    assert "order_value" not in reason
+
+
 def test_a_draft_is_in_the_catalog_and_nowhere_else(demo: duckdb.DuckDBPyConnection) -> None:
     catalog = demo.sql(
         "select status, spec_status from main_causalops.experiment_catalog "
