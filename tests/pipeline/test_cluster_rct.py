@@ -15,7 +15,7 @@ from harness import Project
 FLAGS: dict[str, Any] = {
     "assignment": {
         "key": "flag", "units": {"user_id": "user_id"}, "variant": "arm", "timestamp": "seen_at",
-        "segments": ["platform"], "clusters": {"team": "team_id"},
+        "trigger": "saw_it", "segments": ["platform"], "clusters": {"team": "team_id"},
     }
 }  # fmt: skip
 ORDERS: dict[str, Any] = {
@@ -29,6 +29,10 @@ ORDERS: dict[str, Any] = {
         },
     },
 }  # fmt: skip
+PROFILES: dict[str, Any] = {
+    "fact": {"units": {"user_id": "user_id"}},
+    "metrics": {"age": {"type": "sum", "value": "age"}},
+}
 BLOCK = """
 unit: user_id
 variants: {control: 1, t: 1}
@@ -44,6 +48,8 @@ EXPERIMENTS = {
     "lonely": CLUSTERED + METRICS,
     "holes": CLUSTERED + METRICS,
     "plain": "design: ab_test\n" + BLOCK + METRICS,
+    "few_age": CLUSTERED + "assignment: {key: few}\ncovariates: [age]\n" + METRICS,
+    "many_age": CLUSTERED + "assignment: {key: many}\ncovariates: [age]\n" + METRICS,
 }
 
 
@@ -66,6 +72,8 @@ def flags() -> pd.DataFrame:
         if name == "holes":
             frame.loc[frame.index % 20 == 0, "team_id"] = None
         frame["level"] = rng.normal(size=clusters)[team]
+        frame["age"] = np.where(rng.random(len(frame)) < 0.3, np.nan, 40 + 5 * frame["level"])
+        frame["saw_it"] = rng.random(len(frame)) < 0.6
         frames.append(frame)
     table = pd.concat(frames, ignore_index=True)
     seconds = rng.integers(0, 7 * 86_400, len(table))
@@ -132,8 +140,14 @@ def values(log: pd.DataFrame) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def built(new_project: Callable[..., Project], log: pd.DataFrame) -> Project:
-    project = new_project("clusters", assignment_models=["flags"], fact_models=["orders"])
-    project.table("flags", log.drop(columns="level"), {"seen_at": "timestamp"}, **FLAGS)
+    facts = ["orders", "profiles"]
+    project = new_project("clusters", assignment_models=["flags"], fact_models=facts)
+    again = log[log["flag"] == "holes"].tail(3)  # three users are seen in the other arm later
+    again = again.assign(arm=again["arm"].map({"t": "control", "control": "t"}),
+                         seen_at=again["seen_at"] + pd.Timedelta(hours=1))  # fmt: skip
+    seen = pd.concat([log, again], ignore_index=True).drop(columns=["level", "age"])
+    project.table("flags", seen, {"seen_at": "timestamp"}, **FLAGS)
+    project.table("profiles", log[["user_id", "age"]], **PROFILES)
     project.table("orders", orders(log), {"ordered_at": "timestamp"}, **ORDERS)
     for name, block in EXPERIMENTS.items():
         project.experiment(name, block)
@@ -147,6 +161,12 @@ def one(project: Project, where: str, view: str = "estimates") -> pd.Series:
     return found.iloc[0]
 
 
+def analysed(values: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Units with a team, seen in one arm."""
+    units = values[(values["flag"] == name) & values["team_id"].notna()]
+    return units[~units.index.isin(values[values["flag"] == "holes"].tail(3).index)]
+
+
 HEADLINE = "is_headline and scale = 'absolute' and experiment_id = "
 CR1 = "analysis = 'robustness:cr1' and experiment_id = "
 
@@ -157,10 +177,11 @@ def test_rows_give_the_same_numbers(
     built: Project, values: pd.DataFrame, name: str, metric: str
 ) -> None:
     outcome = {"revenue": adjusted, "order_value": linearised}[metric]
-    units = values[(values["flag"] == name) & values["team_id"].notna()]
+    units = analysed(values, name)
     if metric == "order_value":  # unadjusted beside the adjusted headline
         where = f"experiment_id = '{name}' and metric = '{metric}' and method = 'ratio'"
-        found = one(built, where + " and scale = 'absolute' and analysis = 'main'")
+        where += " and scale = 'absolute' and analysis = 'main' and population = 'exposed'"
+        found = one(built, where)
     else:
         found = one(built, f"{HEADLINE}'{name}' and metric = '{metric}'")
         usual = one(built, f"{CR1}'{name}' and metric = '{metric}'")
@@ -208,6 +229,38 @@ def test_segments_have_errors_of_clusters(built: Project, values: pd.DataFrame) 
     assert (found["se_kind"], found["n_clusters_variant"]) == ("cr2", 5)
 
 
+@pytest.mark.parametrize("name", ["few", "many"])
+def test_a_covariate_that_some_units_miss(
+    built: Project, values: pd.DataFrame, name: str
+) -> None:
+    """Missing ages count as the mean age; also where clusters are grouped by size."""
+    units = values[values["flag"] == name]
+    covariates = np.column_stack([units["pre_sum"], units["age"].fillna(units["age"].mean())])
+    covariates -= covariates.mean(axis=0)
+    slopes = np.linalg.lstsq(covariates, units["sum"] - units["sum"].mean(), rcond=None)[0]
+    fit = regression(units["sum"] - covariates @ slopes, units)
+    usual = one(built, f"{CR1}'{name}_age' and metric = 'revenue'")
+    assert usual["estimate"] == pytest.approx(fit.params[1], rel=1e-9)
+    assert usual["std_error"] == pytest.approx(fit.bse[1], rel=1e-9)
+
+
+def test_triggered_units_and_crossovers_have_errors_of_clusters(
+    built: Project, values: pd.DataFrame
+) -> None:
+    where = "metric = 'revenue' and method = 'difference_in_means' and scale = 'absolute'"
+    triggered = one(built, f"{where} and experiment_id = 'few' and population = 'triggered'"
+                    " and analysis = 'main'")  # fmt: skip
+    units = values[(values["flag"] == "few") & values["saw_it"]]
+    assert triggered["estimate"] == pytest.approx(regression(units["sum"], units).params[1])
+    assert triggered["se_kind"] == "cr2"
+    first = one(built, "experiment_id = 'holes' and metric = 'revenue' and scale = 'absolute'"
+                " and analysis = 'robustness:first_variant'")  # fmt: skip
+    units = values[(values["flag"] == "holes") & values["team_id"].notna()]
+    assert (first["se_kind"], first["n_clusters_variant"]) == ("cr2", 7)
+    assert first["n_variant"] + first["n_baseline"] == len(units)
+    assert first["estimate"] == pytest.approx(regression(adjusted(units), units).params[1])
+
+
 def test_large_experiments_leave_by_cluster_size(built: Project) -> None:
     counts = dict(built.rows("select experiment_id, count(distinct label) "
                              "from experiment_cluster_moments group by experiment_id"))  # fmt: skip
@@ -242,7 +295,7 @@ def test_units_without_a_cluster_are_left_out_and_counted(
     assert check["value"] == pytest.approx(units["team_id"].isna().mean())
     assert (check["status"], check["reason_code"]) == ("warn", "cluster_missing")
     found = one(built, f"{HEADLINE}'holes' and metric = 'revenue'")
-    assert found["n_variant"] + found["n_baseline"] == units["team_id"].notna().sum()
+    assert found["n_variant"] + found["n_baseline"] == units["team_id"].iloc[:-3].notna().sum()
 
 
 def test_clusters_are_what_is_counted(built: Project) -> None:
@@ -271,8 +324,8 @@ def test_intraclass_correlation_and_design_effect(
     where = f"experiment_id = '{name}' and metric = 'revenue'"
     found = one(built, where + " and check_name = 'icc'", "checks")
     assert found["value"] == pytest.approx(icc, rel=1e-8)
-    plain = one(built, where + " and method = 'difference_in_means' and segment_dim = 'all'"
-                " and analysis = 'main' and scale = 'absolute'")  # fmt: skip
+    where += " and segment_dim = 'all' and population = 'exposed' and scale = 'absolute'"
+    plain = one(built, where + " and analysis = 'main' and method = 'difference_in_means'")
     welch = plain["std_error"] ** 2 / (arm.var() / arm.size()).sum()
     design_effect = json.loads(found["details"])["design_effect"]["t"]
     assert design_effect == pytest.approx(welch, rel=1e-8)

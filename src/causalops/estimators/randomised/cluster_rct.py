@@ -93,6 +93,8 @@ def _average(what: Comparison, arms: Arms) -> list[Row]:
 
 def _icc_rows(experiment: Experiment, metric: Metric, tables: Tables) -> list[Row]:
     """Intraclass correlation within arms, and by variant how much clusters widen the error."""
+    if metric.is_quantile:
+        return []
     arms: dict[str, Any] = {}
     effects: dict[str, float | None] = {}
     for variant in experiment.treatments:

@@ -25,7 +25,7 @@ WEBB_BELOW = 12  # clusters; Webb (2023): two-point weights have too few distinc
 _WEBB = np.sqrt([0.5, 1.0, 1.5])
 _SAME = 1 - 1e-9  # statistics this close are equal
 _DOUBLINGS = 20
-_BISECTIONS = 60
+_BISECTIONS = 40
 
 PValues = Callable[[float], float]
 
