@@ -302,8 +302,10 @@ def test_segments_have_their_own_family() -> None:
     assert (row["parameter"], row["p_family"], row["is_headline"]) == (0.9, "segment:os", False)
 
 
-@pytest.mark.parametrize("design", ["cluster_rct", "encouragement"])
-def test_designs_without_a_quantile_estimator_say_so(design: str) -> None:
+@pytest.mark.parametrize(
+    ("design", "estimand"), [("cluster_rct", "qte"), ("encouragement", "cace")]
+)
+def test_designs_without_a_quantile_estimator_say_so(design: str, estimand: str) -> None:
     """Units of a cluster are not independent, so order statistics of units would be too sure."""
 
     def means(*_: Any) -> list[dict[str, Any]]:
@@ -319,7 +321,7 @@ def test_designs_without_a_quantile_estimator_say_so(design: str) -> None:
     )  # fmt: skip
     found = estimates(experiment_rows(experiment, small, means))
     assert [(r["scale"], r["is_headline"], r["estimand"], r["parameter"]) for r in found] == [
-        ("absolute", True, "qte", 0.9), ("relative", True, "qte", 0.9),
+        ("absolute", True, estimand, 0.9), ("relative", True, estimand, 0.9),
     ]  # fmt: skip
     assert {(r["status"], r["reason_code"], r["estimate"]) for r in found} == {
         ("skipped", "method_not_available", None)
