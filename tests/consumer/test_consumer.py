@@ -11,7 +11,10 @@ import yaml
 from harness import Project, link_package
 
 HOSTILE = Path(__file__).parent / "hostile"
-OWN = {"exposures", "results", "checks", "estimates", "experiments", "registry", "srm", "orders"}
+OWN = {
+    *("exposures", "results", "checks", "estimates", "experiments", "registry", "srm", "orders"),
+    *("graph_clusters", "spillover"),
+}
 BLOCK = """\
 design: ab_test
 unit: user_id

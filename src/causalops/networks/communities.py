@@ -70,9 +70,10 @@ def communities(
     number = {name: index for index, name in enumerate(names)}
     graph = nx.Graph()
     graph.add_nodes_from(range(len(names)))
-    # Only ratios of weights matter, and squares of very small ones would vanish.
+    # Only ratios of weights matter, and squares of very small ones would vanish. Twelve digits:
+    # sums of weights differ in their last bits from run to run.
     graph.add_weighted_edges_from(
-        (number[a], number[b], weight / largest) for a, b, weight in ordered
+        (number[a], number[b], float(f"{weight / largest:.12g}")) for a, b, weight in ordered
     )
     found = _connected(graph, resolution)
     if max_size is not None:

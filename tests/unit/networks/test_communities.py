@@ -68,6 +68,15 @@ def test_the_scale_of_the_weights_does_not_matter() -> None:
         assert communities([(a, b, scale) for a, b, _ in edges]) == communities(edges)
 
 
+def test_the_last_bits_of_the_weights_do_not_matter() -> None:
+    rng = np.random.default_rng(9)
+    edges = [(a, b, float(weight)) for (a, b, _), weight in
+             zip(planted(), rng.uniform(0.1, 3, 10_000), strict=False)]  # fmt: skip
+    jittered = [(a, b, float(np.nextafter(weight, rng.choice([0, 9])))) for a, b, weight in edges]
+    assert jittered != edges
+    assert communities(jittered) == communities(edges)
+
+
 def test_the_order_of_rows_does_not_matter() -> None:
     edges = planted()
     shuffled = edges.copy()
