@@ -3,6 +3,13 @@
     {{ return(['experiment_id', 'analysis', 'metric', 'population', 'segment_dim', 'segment_value', 'variant']) }}
 {%- endmacro %}
 
+{# The columns of an exposure that decide its groups. #}
+{% macro quantile_cell() -%}
+    {%- set cell = ['variant', 'is_triggered', 'is_crossover'] -%}
+    {%- for slot in range(1, var('max_segments') + 1) -%}{%- do cell.append('seg_' ~ slot) -%}{%- endfor -%}
+    {{ return(cell) }}
+{%- endmacro %}
+
 {# Equality of `columns` in two relations. #}
 {% macro same_columns(left, right, columns) -%}
     {%- for column in columns -%}
@@ -59,32 +66,33 @@
 
 {# One row per group that has values and quantile asked of it, as ranks of the quantile itself. A
    segment is asked for the first quantile only: it is the headline, and families count it once. #}
-{% macro quantile_ranks(quantiles, counts) -%}
-    {%- set key = causalops.quantile_key() %}
+{% macro quantile_ranks(quantiles, groups, counts) -%}
     select
-        totals.*,
+        totals.group_id,
+        totals.n,
         {{ quantiles }}.level,
         {{ quantiles }}.quantile,
         {{ quantiles }}.critical_value,
         'at' as bound,
         {{ quantiles }}.quantile as share
     from (
-        select {{ key | join(', ') }}, max(n_upto) as n
-        from {{ counts }}
-        group by {{ key | join(', ') }}
+        select group_id, max(n_upto) as n from {{ counts }} group by group_id
     ) as totals
+    inner join {{ groups }}
+        on {{ groups }}.group_id = totals.group_id
     inner join {{ quantiles }}
-        on {{ causalops.same_columns(quantiles, 'totals', ['experiment_id', 'analysis', 'metric']) }}
-    where totals.segment_dim = 'all' or {{ quantiles }}.position = 1
+        on {{ causalops.same_columns(quantiles, groups, ['experiment_id', 'analysis', 'metric']) }}
+    where {{ groups }}.segment_dim = 'all' or {{ quantiles }}.position = 1
 {%- endmacro %}
 
 {# Values at ranks, by linear interpolation between the two order statistics around each: `ranks` holds
-   a key, a quantile, a bound (its name), a share in [0, 1] and n; `counts` is experiment_value_counts.
+   a group, a quantile, a bound (its name), a share and n; `counts` is experiment_value_counts.
    `tied` is the larger share of observations at a value that counts; a value held once is not tied. #}
 {% macro values_at_ranks(ranks, counts) -%}
-    {%- set key = causalops.quantile_key() + ['quantile', 'bound'] -%}
     select
-        {% for column in key %}{{ column }}, {% endfor %}
+        group_id,
+        quantile,
+        bound,
         min(value) + max(fraction) * (max(value) - min(value)) as value,
         max(case when n_held > 1 then n_held else 0 end) * 1.0 / max(n) as tied
     from (
@@ -102,9 +110,9 @@
             where share between 0 and 1
         ) as positions
         inner join {{ counts }}
-            on {{ causalops.same_columns(counts, 'positions', causalops.quantile_key()) }}
+            on {{ counts }}.group_id = positions.group_id
             and {{ counts }}.n_upto >= positions.lower_position
             and {{ counts }}.n_upto - {{ counts }}.n < positions.upper_position
     ) as held
-    group by {{ key | join(', ') }}
+    group by group_id, quantile, bound
 {%- endmacro %}
