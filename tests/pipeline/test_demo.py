@@ -62,6 +62,43 @@ def test_nsw_gives_the_published_effect(demo: duckdb.DuckDBPyConnection) -> None
     )
 
 
+CACE = "estimand = 'cace' and term = 'effect' and is_headline and scale = 'absolute'"
+
+
+def test_vitamin_a_gives_the_published_complier_effect(demo: duckdb.DuckDBPyConnection) -> None:
+    """Sommer & Zeger (1991); Imbens & Rubin (1997): 3.2 children of 1,000 that took it."""
+    found = one(demo, f"experiment_id = 'vitamin_a' and {CACE}")
+    assert (found["estimate"], found["std_error"]) == pytest.approx(
+        (0.00322803862859, 0.00115916292843), rel=1e-6
+    )
+    assert (found["ci_kind"], found["ci_shape"]) == ("anderson_rubin", "interval")
+    assert (found["status"], found["reason_code"]) == ("warning", "cluster_unknown")
+    never = one(demo, "experiment_id = 'vitamin_a' and term = 'never_taker_mean'")
+    assert never["estimate"] == pytest.approx(0.985944605209, rel=1e-6)
+
+
+def test_thornton_has_clustered_errors_and_a_placebo_that_moves(
+    demo: duckdb.DuckDBPyConnection,
+) -> None:
+    """First stage as in statsmodels with 119 villages (CR1); age cannot depend on a voucher."""
+    where = "experiment_id = 'thornton_incentive' and metric = 'km_to_results'"
+    first = one(demo, f"{where} and estimand = 'first_stage'")
+    assert (first["estimate"], first["std_error"]) == pytest.approx(
+        (0.451982274406, 0.0226860143589), rel=1e-6
+    )
+    assert (first["se_kind"], first["df"]) == ("cr1", 118)
+    assert (first["ci_low"], first["ci_high"]) == pytest.approx(
+        (0.407057789725, 0.496906759088), rel=1e-6
+    )
+    age = one(demo, f"experiment_id = 'thornton_incentive' and metric = 'age' and {CACE}")
+    assert age["estimate"] == pytest.approx(3.6011850479, rel=1e-8)
+    checks = demo.sql(
+        "select metric, status from main_causalops.experiment_checks "
+        "where experiment_id = 'thornton_incentive' and check_name = 'placebo'"
+    ).fetchall()
+    assert dict(checks) == {"age": "warn", "km_to_results": "pass", "hiv_positive": "pass"}
+
+
 def test_the_planted_effect_lies_in_the_headline_interval(demo: duckdb.DuckDBPyConnection) -> None:
     """+8 % among the triggered 60 % of users dilutes to +4.65 % of all exposed users' orders."""
     card = demo.sql(
