@@ -45,6 +45,8 @@ BAD = [
      "nor the column that the assignment calls `received`"),
     ({"design": "encouragement", "received": "revenue"}, "received: received 'revenue' is a metric "
      "of type 'sum': use a proportion or a retention"),
+    ({"design": "encouragement", "cluster": "town", "strata": "platform"}, "strata: is not "
+     "available together with `cluster`: its arms are compared as a whole"),
     ({"design": "encouragement", "sequential": "{kind: group_sequential}"}, "sequential.kind: "
      "group_sequential is for design 'ab_test'; always-valid intervals come by themselves"),
     ({"sequential": "{kind: sometimes}"}, "sequential.kind: 'sometimes' is not one of the allowed "
