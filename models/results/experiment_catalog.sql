@@ -47,7 +47,14 @@ catalog as (
             else coalesce(health.health, 'no_data')
         end as health,
         case when health.blocked_reason is null then verdicts.verdict end as verdict,
-        coalesce(health.blocked_reason, verdicts.verdict_reason) as verdict_reason,
+        coalesce(
+            health.blocked_reason,
+            verdicts.verdict_reason,
+            case
+                when coalesce(registry.analysis_hash, '') <> versions.analysis_hash and coalesce(registry.design, versions.design) <> 'aa_test'
+                    then 'The file is not the one this version was computed from: it is judged again with the next version.'
+            end
+        ) as verdict_reason,
         coalesce(health.checks_failed, 0) as checks_failed,
         coalesce(health.checks_warned, 0) as checks_warned,
         registry.owner,

@@ -1,6 +1,7 @@
 -- grain: experiment_id, variant, side (ship_if, do_not_ship_if), metric. private: what decides about an arm, and
 -- what came, for the current version. A side that the experiment's `decision` leaves out has the default rule:
 -- ship when every primary metric is better and no guardrail is worse or unclear; do not ship when one of them is worse.
+-- Rules live in the file: a version is judged only while the file is the one it was computed from.
 {{ config(materialized='view') }}
 
 with
@@ -23,12 +24,18 @@ found as (
     select
         headlines.*,
         {{ causalops.verdict_finding('headlines') }} as finding,
-        headlines.verdict = 'too_early'
-        or (versions.phase <> 'complete' and coalesce(headlines.verdict, 'not_evaluated') = 'not_evaluated') as is_early
+        headlines.status <> 'blocked' and (
+            headlines.verdict = 'too_early'
+            or (versions.phase <> 'complete' and coalesce(headlines.verdict, 'not_evaluated') = 'not_evaluated')
+        ) as is_early
     from {{ ref('causalops', 'experiment_headlines').render() }} as headlines
     inner join {{ ref('causalops', 'experiment_versions').render() }} as versions
         on versions.experiment_id = headlines.experiment_id
         and versions.version = headlines.version
+    inner join {{ ref('causalops', 'registry').render() }} as experiments
+        on experiments.row_kind = 'experiment'
+        and experiments.experiment_id = headlines.experiment_id
+        and experiments.analysis_hash = versions.analysis_hash
     where headlines.is_current and headlines.design <> 'aa_test'
 ),
 
