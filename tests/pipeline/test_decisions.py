@@ -190,3 +190,22 @@ def test_power_from_the_history_of_the_running_experiment(built: Project) -> Non
     needed = units_needed(Outcome(mean, variance), Design(), 0.01 * mean)
     assert float(same[-2].replace(",", "")) == pytest.approx(needed, rel=2e-3)
     assert int(same[-1]) == np.ceil(needed / 1_200)
+
+
+def test_a_version_is_judged_only_by_the_file_it_came_from(built: Project) -> None:
+    """Neither a slip in the file nor its removal may put the default rule in its place."""
+    path = built.root / "models" / "experiments" / "half_a_rule.sql"
+    path.unlink()
+    built.experiment("rule_discusses", BASE + RULES["rule_discusses"] + "alpha: 5\n")
+    built.dbt("run", "-s", "causalops.experiment_specs", "causalops.registry")
+    found = {
+        name: (verdict, reason)
+        for name, verdict, reason in built.rows(
+            "select experiment_id, verdict, verdict_reason from experiment_catalog"
+        )
+    }
+    for name in ("half_a_rule", "rule_discusses"):
+        verdict, reason = found[name]
+        assert verdict is None
+        assert reason.startswith("The file is not the one this version was computed from")
+    assert found["rule_ships"][0] == "ship"

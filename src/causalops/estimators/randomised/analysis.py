@@ -37,7 +37,7 @@ from causalops.estimators.randomised.quantile_rows import (
     triggered_rows,
 )
 from causalops.frames import records
-from causalops.moments import EMPTY, Block
+from causalops.moments import EMPTY, merge_all
 from causalops.reasons import REASONS
 from causalops.results import Row, check_row
 from causalops.verdicts import adjust, decide
@@ -190,11 +190,21 @@ def two_arm_rows(what: Comparison, tables: Tables) -> list[Row]:
         part = replace(what, analysis="robustness:unadjusted")
         rows += plain_rows(part, exposed, metric.plain_method)
     if totals.get("n_crossover"):
-        totals_of = tables.totals_of(experiment, variant, "main", metric.name, "first_variant")
-        part = replace(what, analysis="robustness:first_variant", facts=None, clusters=totals_of)
-        crossed = tables.strata(experiment, variant, "main", metric.name, "crossover")
-        rows += effect_rows(part, _with_crossovers(tables, what, crossed))
+        both = tables.halves(experiment, variant, "main", metric.name, ("exposed", "crossover"))
+        strata = [(merge_all(v), merge_all(b)) for v, b in both]
+        rows += effect_rows(by_first_variant(what, tables), strata)
     return rows
+
+
+def by_first_variant(what: Comparison, tables: Tables) -> Comparison:
+    """The analysis that counts units seen in several arms in their first one."""
+    part = replace(what, analysis="robustness:first_variant", facts=None)
+    key = what.experiment.id, "main", what.metric.name
+    # They may all be immature or without a cluster: then nobody joins the exposed.
+    if not tables.cells.has(*key, "crossover", "all", "all"):
+        return part
+    clusters = tables.totals_of(what.experiment, what.variant, *key[1:], "first_variant")
+    return replace(part, clusters=clusters)
 
 
 def _quantile_rows(what: Comparison, tables: Tables) -> list[Row]:
@@ -208,21 +218,6 @@ def _quantile_rows(what: Comparison, tables: Tables) -> list[Row]:
         part = _comparison(what.experiment, what.metric, what.variant, "main", tables, "triggered")
         rows += triggered_rows(part, tables.quantiles)
     return rows + (first_variant_rows(what, tables.quantiles) if totals.get("n_crossover") else [])
-
-
-def _with_crossovers(tables: Tables, what: Comparison, crossed: Strata) -> Strata:
-    """Exposed units and those seen in several variants, by their first variant."""
-    arms: list[dict[str, Block]] = []
-    for name in (what.variant, what.experiment.control):
-        both: dict[str, Block] = {}
-        for population in ("exposed", "crossover"):
-            blocks = tables.cells.arm(
-                name, what.experiment.id, "main", what.metric.name, population, "all", "all"
-            )
-            for stratum, block in blocks.items():
-                both[stratum] = both[stratum].merge(block) if stratum in both else block
-        arms.append(both)
-    return strata_of(*arms)
 
 
 def _comparison(

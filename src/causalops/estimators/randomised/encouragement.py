@@ -16,6 +16,7 @@ from typing import Any
 from causalops.estimators.randomised import compliance as cp
 from causalops.estimators.randomised.analysis import (
     Tables,
+    by_first_variant,
     experiment_rows,
     guarded_check,
     two_arm_rows,
@@ -81,9 +82,7 @@ def _metric_rows(what: Comparison, tables: Tables) -> list[Row]:
         part = replace(what, analysis="robustness:unadjusted")
         rows += _cace_rows(part, measured(what, tables, plain=True), TWO_STAGE)
     if tables.totals.get(what.experiment.id, {}).get("n_crossover"):
-        clusters = tables.totals_of(what.experiment, what.variant, "main", what.metric.name,
-                                    "first_variant")  # fmt: skip
-        part = replace(what, analysis="robustness:first_variant", facts=None, clusters=clusters)
+        part = by_first_variant(what, tables)
         rows += _cace_rows(part, measured(part, tables, ("exposed", "crossover")))
     return rows
 
@@ -211,8 +210,9 @@ def _judged(row: Row, measure: cp.Measure) -> Row:
         return row
     if effect < 0:
         return _with(row, "blocked", "negative_first_stage")
-    if strength is not None and strength < cp.WEAK_F and row["status"] == "ok":
-        return _with(row, "warning", "weak_instrument")
+    if strength is not None and strength < cp.WEAK_F:
+        # Says more than any other warning: only the Anderson-Rubin set can be read.
+        return _with(row | {"status": "ok"}, "warning", "weak_instrument")
     return row
 
 

@@ -188,6 +188,10 @@ class Cells:
             cell = row.get("stratum") or "all", row["variant"], bool(row.get("is_received"))
             self._rows[key][cell].append(row)
 
+    def has(self, *key: Any) -> bool:
+        """Whether any unit stands behind this key."""
+        return key in self._rows
+
     def keys(self, *prefix: Any) -> list[tuple[Any, ...]]:
         """Keys that start with `prefix`, without it."""
         size = len(prefix)

@@ -121,7 +121,11 @@ def triggered_rows(what: Comparison, tables: QuantileTables) -> list[Row]:
 def first_variant_rows(what: Comparison, tables: QuantileTables) -> list[Row]:
     """Units seen in several arms counted in their first one."""
     part = replace(what, analysis="robustness:first_variant")
-    return _effect_rows(part, tables.contrasts(part, what.metric.quantiles, "first_variant"))
+    found = tables.contrasts(part, what.metric.quantiles, "first_variant")
+    if all(contrast.reason == "no_units" for contrast in found):
+        # Crossed units may all be immature: then nobody joins the exposed.
+        found = tables.contrasts(what, what.metric.quantiles, what.population)
+    return _effect_rows(part, found)
 
 
 def _effect_rows(what: Comparison, found: Sequence[QuantileContrast]) -> list[Row]:
