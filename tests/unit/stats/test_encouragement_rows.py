@@ -204,6 +204,20 @@ def test_a_weak_first_stage_warns() -> None:
     assert cace(run(log(), [PLAIN]))["status"] == "ok"
 
 
+def test_a_covariate_that_cannot_be_used_is_told_on_the_headline() -> None:
+    head = cace(run(log().assign(x1=1.0), [CUPED], parts=("y", "x1")), is_headline=True)
+    assert (head["status"], head["reason_code"]) == ("warning", "no_adjustment")
+    assert "constant" in head["message"]
+    adjusted = cace(run(log(), [CUPED], parts=("y", "x1")), is_headline=True)
+    assert "theta" in json.loads(adjusted["details"])
+
+
+def test_a_weak_first_stage_says_more_than_any_other_warning() -> None:
+    """Otherwise its meaningless Wald error would enter comparisons of segments."""
+    weak = log(n=400, push=0.15, seed=4).assign(x1=1.0)
+    head = cace(run(weak, [CUPED], parts=("y", "x1")), is_headline=True)
+    assert (head["status"], head["reason_code"]) == ("warning", "weak_instrument")
+
 def test_between_ten_and_a_hundred_only_the_wald_interval_warns() -> None:
     rows = run(log(n=1_000, push=0.45), [PLAIN])
     check = one(rows, check_name="first_stage_strength")
