@@ -128,6 +128,21 @@ def test_adjustment_clusters_and_several_arms() -> None:
     assert strict == pytest.approx(alone, rel=1e-12)
 
 
+def test_no_degree_of_freedom_no_effect() -> None:
+    """Two units or clusters leave no variance to test with; three leave one degree of freedom."""
+    rate = Outcome(0.5, 0.0, is_rate=True)
+    for least in (1.0, 20.0):
+        design = Design(cluster_size=least)
+        assert detectable(UNIT, design, 2 * least) is None
+        assert detectable(UNIT, design, 2.9 * least) is None
+        assert detectable(rate, design, 2 * least) is None
+        assert power_at(UNIT, design, 2 * least, 100.0) == 0
+        found = detectable(UNIT, design, 3 * least)
+        expected = detectable_distance(0.8, 0.05, 1.0) * math.sqrt(4 / (3 * least))
+        assert found == pytest.approx(expected, **EXACT)
+    assert detectable(UNIT, Design(is_t=False), 2) is not None  # a known variance needs none
+
+
 def test_ratio_is_the_variance_of_linearised_values() -> None:
     rng = np.random.default_rng(4)
     z = 1.0 + rng.poisson(3, 500)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from causalops.planning.power import detectable_distance, root, two_sided_power
 
 _MOST_UNITS = 1e15
+_LEAST_DF = 1 - 1e-9  # one, and what rounding leaves of it
 
 
 class PlanningError(ValueError):
@@ -74,11 +76,18 @@ class Design:
         """Degrees of freedom of the weakest contrast; None for a normal test."""
         if not self.is_t:
             return None
-        return max(total * sum(self.shares) / self.cluster_size - 2, 1e-3)
+        return total * sum(self.shares) / self.cluster_size - 2
+
+    def has_test(self, total: float) -> bool:
+        """Whether `total` units leave a degree of freedom: two clusters have no variance."""
+        df = self.df(total)
+        return df is None or df >= _LEAST_DF
 
 
 def power_at(outcome: Outcome, design: Design, total: float, effect: float) -> float:
-    """Chance to find `effect` with `total` units over all arms."""
+    """Chance to find `effect` with `total` units over all arms; 0 where there is no test."""
+    if not design.has_test(total):
+        return 0.0
     error = design.std_error(outcome, total, effect)
     if error == 0:
         return 1.0 if effect else design.level
@@ -107,13 +116,16 @@ def units_needed(outcome: Outcome, design: Design, effect: float) -> float:
 
 
 def detectable(outcome: Outcome, design: Design, total: float) -> float | None:
-    """Smallest effect found with the design's power; None when no possible effect is large enough.
+    """Smallest effect found with the design's power.
 
-    For a rate the effect points to the half, where the variance is larger.
+    None when no possible effect is large enough, or too few units leave no test. For a rate the
+    effect points to the half, where the variance is larger.
     """
     check(outcome, design)
     if not total > 0:
         raise PlanningError("the number of units must be above 0")
+    if not design.has_test(total):
+        return None
     if not outcome.is_rate or outcome.mean is None:
         distance = detectable_distance(design.power, design.level, design.df(total))
         return distance * design.std_error(outcome, total)
@@ -131,12 +143,23 @@ def check(outcome: Outcome, design: Design) -> None:
         "the rate must lie between 0 and 1": not outcome.is_rate or 0 < (outcome.mean or 0) < 1,
         "alpha must lie between 0 and 1": 0 < design.alpha < 1,
         "power must lie between alpha and 1": design.alpha < design.power < 1,
-        "the split needs a control and at least one other arm": len(design.split) >= 2,
-        "every part of the split must be above 0": all(part > 0 for part in design.split),
         "the size of a cluster must be at least 1": design.cluster_size >= 1,
         "the adjustment must leave some variance (rho between -1 and 1)": 0 < outcome.kept <= 1,
         "the design effect must be above 0": outcome.inflation > 0,
     }
+    _hold(rules)
+    check_split(design.split)
+
+
+def check_split(split: Sequence[float]) -> None:
+    """Raise PlanningError for shares that are no split of units over arms."""
+    _hold({
+        "the split needs a control and at least one other arm": len(split) >= 2,
+        "every part of the split must be above 0": all(0 < part < math.inf for part in split),
+    })  # fmt: skip
+
+
+def _hold(rules: Mapping[str, bool]) -> None:
     for sentence, holds in rules.items():
         if not holds:
             raise PlanningError(sentence)

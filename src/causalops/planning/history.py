@@ -75,30 +75,28 @@ def read_history(
     """The history of `plan`'s units in an open DuckDB connection; nothing is written to the file.
 
     The period ends where every window is closed before `before`. Units are the experiment's own
-    when it has enrolled some, else all of the assignment log (or those of `key`). Raises
-    PlanningError when there are too few.
+    when enough of them count, else all of the assignment log (or those of `key`), in a period of
+    `days`. Raises PlanningError when there are too few.
     """
     metrics = [m for m in plan.metrics if m.analysis == "main"]
     usable = [m for m in metrics if m.type != "quantile"]
     zone = project.settings.timezone
     last = _last_day(connection, project, plan, relations, before)
-    population = _population(connection, plan, usable, relations, zone, last, days, key)
     units_of = {
         fact: (declared.units[plan.unit], declared.timestamp)
         for fact in plan.facts
         if (declared := project.catalogue.inputs[fact].fact) is not None
     }
-    sql = unit_table(plan, usable, relations, population, zone, units_of)
-    connection.execute(f"create or replace temp table {_TABLE} as {sql}")
-    [(n, size)] = connection.execute(
-        f"select count(*), count(*) / nullif(count(distinct cluster_id), 0) from {_TABLE}"
-    ).fetchall()
-    if n < MIN_UNITS:
-        raise PlanningError(
-            f"the log holds {n} units for the period {population.first} to {population.last}; "
-            f"planning needs {MIN_UNITS}. Name a longer period with --days, or another key with "
-            "--like"
-        )
+    for population in _populations(plan, usable, last, days, key):
+        sql = unit_table(plan, usable, relations, population, zone, units_of)
+        connection.execute(f"create or replace temp table {_TABLE} as {sql}")
+        [(n, size)] = connection.execute(
+            f"select count(*), count(*) / nullif(count(distinct cluster_id), 0) from {_TABLE}"
+        ).fetchall()
+        if n >= MIN_UNITS:
+            break
+    else:
+        raise PlanningError(_too_few(n, population))
     found = {m.name: _metric(connection, index, m, plan) for index, m in enumerate(usable)}
     told = "power of quantiles is not offered: plan with the mean, or by simulation"
     return History(
@@ -132,39 +130,42 @@ def _last_day(
     return min(found, default=None)
 
 
-def _population(
-    connection: Any, plan: Plan, metrics: Sequence[PlannedMetric],
-    relations: Mapping[str, Relation], zone: str, last: dt.date | None, days: int | None,
+def _populations(
+    plan: Plan, metrics: Sequence[PlannedMetric], last: dt.date | None, days: int | None,
     key: str | None,
-) -> Population:  # fmt: skip
-    """The units to learn from, and the days on which they were first seen."""
+) -> list[Population]:  # fmt: skip
+    """The units to learn from, and the days on which they were first seen; the best ones first.
+
+    Only the built table tells whether they are enough: exclusions, crossovers and units that the
+    log knew before the start do not count.
+    """
     if last is None or plan.assignment.timestamp is None:
-        return Population(None, None, key=key)
+        return [Population(None, None, key=key)]
     longest = dt.timedelta(days=max((m.mature_days or 0 for m in metrics), default=0))
     closed = last - longest
     start, end = plan.spec.start, plan.spec.end
+    own: list[Population] = []
     if start is not None and key is None and plan.spec.status != "draft":
-        first, until = start, min(closed, end or closed)
-        relation = relations[plan.assignment_model]
+        until = min(closed, end or closed)
         as_of = min(last, end + longest) if end is not None else last
-        own = Population(first, until, as_of, end or as_of, plan.assignment_key, is_own=True)
-        day = _day_of(relation, plan.assignment.timestamp, zone)
-        where = f"{day} between ? and ?"
-        if plan.assignment.key is not None:
-            where += f" and cast({quoted(plan.assignment.key)} as varchar) = ?"
-        values = [first, until, *([plan.assignment_key] if plan.assignment.key else [])]
-        unit = quoted(plan.assignment.units[plan.unit])
-        [(n,)] = connection.execute(
-            f"select count(distinct {unit}) from {relation.name} where {where}",
-            values,
-        ).fetchall()
-        if n >= MIN_UNITS:
-            return own
+        if start <= until:
+            own.append(Population(start, until, as_of, end or as_of, plan.assignment_key,
+                                  is_own=True))  # fmt: skip
     if start is not None and start <= last:  # what was planned to start is no history
         closed -= last - (start - dt.timedelta(days=1))
         last = start - dt.timedelta(days=1)
     span = days or ((end - start).days + 1 if start and end else 28)
-    return Population(closed - dt.timedelta(days=span - 1), closed, last, last, key)
+    return [*own, Population(closed - dt.timedelta(days=span - 1), closed, last, last, key)]
+
+
+def _too_few(n: int, population: Population) -> str:
+    """Says what would find more units, and nothing that would not."""
+    ways = ["a longer period with --days"] if population.first is not None else []
+    ways += ["another key with --like, or none"] if population.key is not None else []
+    period = f" for the period {population.first} to {population.last}" if population.first else ""
+    name = f"Name {', '.join(ways)}, or describe" if ways else "Describe"
+    return (f"the log holds {n} units{period}; planning needs {MIN_UNITS}. {name} the metric "
+            "with --mean and --sd, or --rate, instead of --experiment or --metric")  # fmt: skip
 
 
 def _day_of(relation: Relation, column: str, zone: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from causalops.planning.design import Design, PlanningError
+from causalops.planning.design import Design, PlanningError, check_split
 from causalops.planning.history import read_history
 from causalops.planning.report import history_lines
 from causalops.planning.unit_table import Relation, quoted
@@ -36,6 +36,8 @@ def project_lines(
 
     Raises PlanningError or WarehouseError with what to change.
     """
+    if split is not None:
+        check_split(split)
     if not (folder / "dbt_project.yml").is_file():
         raise PlanningError(f"there is no dbt_project.yml in {folder}: name the project with "
                             "--project-dir")  # fmt: skip

@@ -73,7 +73,7 @@ def history_lines(
     """What an experiment with this history can find after 1, 2 and 4 weeks, and how long it takes.
 
     `goals` holds each metric's effect to find (None = not said), `alphas` its alpha; a ratio has a
-    normal test.
+    normal test, unless clusters are randomised.
     """
     people = history.population
     which = "its own units" if people.is_own else "earlier units of the log"
@@ -90,7 +90,8 @@ def history_lines(
         if item.outcome is None:
             notes.append(f"{item.name}: {item.note}")
             continue
-        own = replace(design, alpha=alphas[item.name], is_t=item.name not in ratios,
+        is_t = item.name not in ratios or history.cluster_size > 1
+        own = replace(design, alpha=alphas[item.name], is_t=is_t,
                       cluster_size=history.cluster_size)  # fmt: skip
         try:
             rows.append([item.name, *_history_cells(item.outcome, own, history, goals[item.name])])

@@ -206,10 +206,11 @@ def _value(part: Part, column: str) -> str:
 
 
 def _capped(name: str, metric: PlannedMetric) -> str:
-    """Capped at the quantile over all units, unless that is the minimum."""
+    """Capped at the quantile over all units, unless that is the minimum; missing stays missing."""
     quantile = f"(select quantile_cont({name}, {metric.options.winsorize}) from filled)"
     lowest = f"(select min({name}) from filled)"
-    return f"case when {quantile} > {lowest} then least({name}, {quantile}) else {name} end"
+    is_above = f"{name} > {quantile} and {quantile} > {lowest}"
+    return f"case when {is_above} then {quantile} else {name} end"
 
 
 def _is_true(column: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import duckdb
@@ -14,8 +15,11 @@ import yaml
 from click.testing import CliRunner
 
 from causalops.cli import main
-from causalops.planning.history import History, read_history
+from causalops.planning.design import Design, Outcome
+from causalops.planning.history import History, MetricHistory, read_history
 from causalops.planning.project import _planned, _relation, _tables
+from causalops.planning.report import history_lines
+from causalops.planning.unit_table import Population, _capped
 from causalops.spec.files import read_files
 from causalops.spec.project import check_project
 
@@ -47,6 +51,16 @@ start: 2025-06-01
 end: 2025-06-10
 metrics: {{primary: [bought, revenue, {{metric: capped, mde: 0.2}}, basket, price, never]}}
 {more}
+"""
+LIVE = """
+design: ab_test
+status: running
+unit: user_id
+assignment: {model: flags, key: two}
+variants: {control: 1, short: 3}
+start: 2025-05-20
+end: 2025-06-20
+metrics: {primary: [revenue]}
 """
 DAYS = pd.date_range("2025-04-01", "2025-05-31")
 
@@ -87,6 +101,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         block = DRAFT.format(**values)
         file = root / "models" / f"{name}.sql"
         file.write_text("{% call causalops.experiment() %}" + block + "{% endcall %}\n")
+    (root / "models" / "live.sql").write_text(
+        "{% call causalops.experiment() %}" + LIVE + "{% endcall %}\n"
+    )
     flags, orders = logs()
     with duckdb.connect(str(root / "shop.duckdb")) as connection:
         connection.execute("set timezone = 'UTC'")
@@ -208,15 +225,52 @@ def test_one_key_of_the_log_and_a_day_before(project: Path) -> None:
     assert (found.population.last, found.n) == (dt.date(2025, 5, 6), len(users))
 
 
-def test_units_and_days_follow_the_arrivals() -> None:
-    from causalops.planning.unit_table import Population
+def test_too_few_own_units_once_the_table_is_built(project: Path) -> None:
+    """At least 100 users have rows of the key in the first days, but most were seen before or are
+    bots: the log before the start is used, 32 planned days to 19 May less the window."""
+    flags, _ = logs()
+    seoul = (flags["seen_at"] + pd.Timedelta(hours=9)).dt.normalize()
+    own = flags[(flags["flag"] == "two") & seoul.between("2025-05-20", "2025-05-27")]
+    assert own["user_id"].nunique() >= 100
+    found = history(project, "live")
+    assert not found.population.is_own
+    users = unit_rows("2025-04-14", "2025-05-15")
+    assert (found.population.first, found.population.last, found.n) == (
+        dt.date(2025, 4, 14), dt.date(2025, 5, 15), len(users))  # fmt: skip
+    assert found.n >= 100
 
+
+def test_a_cap_leaves_missing_values_missing() -> None:
+    """1, 2, 100 and two units without an outcome: the .9 quantile of the three is 80.4."""
+    metric = SimpleNamespace(options=SimpleNamespace(winsorize=0.9))
+    sql = f"select {_capped('y', metric)} from filled order by y"  # type: ignore[arg-type]
+    with duckdb.connect() as connection:
+        for values, expected in (
+            ("(1.0), (2.0), (100.0), (null), (null)", [1, 2, 80.4, None, None]),
+            ("(1.0), (1.0), (null)", [1, 1, None]),
+        ):
+            connection.execute("create or replace table filled as "
+                               f"select cast(y as double) as y from (values {values}) as t (y)")
+            found = [value for (value,) in connection.execute(sql).fetchall()]
+            assert [None if v is None else pytest.approx(v) for v in found] == expected
+
+
+def test_units_and_days_follow_the_arrivals() -> None:
     found = History(Population(None, None), (100, 60, 20, 20, 20, 20, 20, 20, 20), 300, 1.0, ())
     assert found.rate == 20
     assert [found.units_after(days) for days in (0, 1, 3, 9, 14)] == [0, 100, 180, 300, 400]
     assert [found.days_for(units) for units in (50, 161, 300, 301, 420)] == [1, 3, 9, 10, 15]
     still = History(Population(None, None), (5, *[0] * 7), 5, 1.0, ())
     assert still.days_for(6) is None
+
+
+def test_two_clusters_find_nothing_not_even_of_a_ratio() -> None:
+    found = MetricHistory("price", Outcome(1.0, 1.0))
+    for n, cell in ((40, "none"), (400, "0.2")):
+        past = History(Population(None, None), (), n, 20.0, (found,))
+        lines = history_lines("few", past, Design(), {"price": None}, {"price": 0.05},
+                              frozenset({"price"}))  # fmt: skip
+        assert lines[-1].split()[4].startswith(cell)
 
 
 def test_what_the_command_prints_of_an_experiment(project: Path) -> None:
@@ -250,6 +304,13 @@ def test_one_metric_without_an_experiment(project: Path) -> None:
         (["--metric", "revenue", "--unit", "shop"], "one assignment model should log unit shop"),
         (["--experiment", "idea", "--rate", "0.1"], "--rate describes a metric"),
         (["--experiment", "idea", "--like", "none"], "the log holds 0 units for the period"),
+        (["--experiment", "idea", "--like", "none"], "another key with --like, or none"),
+        (["--experiment", "idea", "--days", "1", "--before", "2025-04-10"],
+         "planning needs 100. Name a longer period with --days, or describe the metric"),
+        (["--experiment", "live", "--days", "1"], "Name a longer period with --days, or"),
+        (["--experiment", "idea", "--split", "0:1"], "every part of the split must be above 0"),
+        (["--experiment", "idea", "--split", "1"], "at least one other arm"),
+        (["--experiment", "idea", "--split", "1:inf"], "must be above 0"),
         (["--experiment", "idea", "--before", "2020-01-01"], "has no rows before 2020-01-01"),
         (["--experiment", "idea", "--mde", "much"], "'much' is not an effect"),
     ],
@@ -278,6 +339,7 @@ def test_a_missing_table_or_file(project: Path, tmp_path: Path) -> None:
         (["--sd", "30", "--n", "20000", "--split", "1:1:1", "--bonferroni"],
          ["alpha 0.05 / 2 tests", "20,000  1.602"]),
         (["--rate", "0.5", "--n", "2"], ["none"]),
+        (["--sd", "1", "--n", "2"], ["2      none"]),
     ],
 )  # fmt: skip
 def test_declared_numbers(arguments: list[str], words: list[str]) -> None:

@@ -27,17 +27,24 @@ def cluster_moments(units: pd.DataFrame) -> pd.DataFrame:
     })  # fmt: skip
 
 
-def rows_of(sizes: list[int], **metric: Any) -> list[Row]:
+def rows_of(sizes: list[int], phase: str = "complete", **metric: Any) -> list[Row]:
     """Rows of an experiment whose clusters have these sizes, the arms in turn."""
     rng = np.random.default_rng(2)
     team = np.repeat(np.arange(len(sizes)), sizes)
     units = pd.DataFrame({"team": team, "variant": np.where(team % 2 == 1, "t", "control")})
     units["y"] = 10 + rng.normal(size=len(sizes))[team] + rng.normal(size=len(team))
     return cluster_rct.run(
-        st.due("cluster_rct"), st.registry([{"metric": "y"} | metric], HALF, **SPEC),
+        st.due("cluster_rct", phase=phase), st.registry([{"metric": "y"} | metric], HALF, **SPEC),
         st.moments(units), st.NO_PROFILE, st.NO_CAPS, st.NO_DAILY,
         st.counts({name: {"enrolled": 100} for name in HALF}), cluster_moments(units),
     )  # fmt: skip
+
+
+def test_more_units_in_the_same_clusters_promise_nothing() -> None:
+    """The error of clusters falls with clusters: no power at the planned number of units."""
+    rows = rows_of([30] * 60, phase="enrolling")
+    points = pick(rows, row_kind="curve", curve="power")
+    assert {row["series"] for row in points} == {"now"}
 
 
 def pick(rows: list[Row], **wanted: Any) -> list[Row]:

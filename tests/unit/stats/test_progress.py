@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import stats_tables as st
+from scipy.stats import norm
 from statsmodels.stats.power import TTestIndPower
 
 from causalops.estimators.randomised import ab_test, srm
@@ -41,9 +42,21 @@ def test_days_left_at_the_rate_of_the_last_week() -> None:
     assert (row["n"], row["threshold"], row["gates"]) == (590, 1000.0, False)
     until = LAST + dt.timedelta(days=82)
     assert row["message"] == (
-        "The smallest arm has 590 of 1,000 planned units per arm. At 5 new units per arm and day "
-        f"it takes 82 more days, until {until}."
+        "The smallest arm has 590 of 1,000 planned units per arm. At 5 new units a day, arm t "
+        f"needs 82 more days, until {until}."
     )
+
+
+def test_the_arm_that_needs_longest_is_named_at_its_own_rate() -> None:
+    """t, the smallest, needs 700 at 10 a day: 70 days; control 35 at one a week: 245. A full arm
+    does not count, though it has the lowest rate."""
+    row = size({0: (1, 70), 20: (964, 230)})
+    assert (row["n"], row["value"]) == (300, 245.0)
+    assert "300 of 1,000" in row["message"]
+    assert "At 0.1 new units a day, arm control needs 245 more days" in row["message"]
+    full = size(dict.fromkeys(range(7), (50, 0)) | {20: (0, 1200)})
+    assert (full["n"], full["value"]) == (350, 13.0)
+    assert "At 50 new units a day, arm control needs 13 more days" in full["message"]
 
 
 def test_a_young_experiment_counts_the_days_it_has() -> None:
@@ -116,11 +129,9 @@ def test_planned_error_of_uneven_arms() -> None:
     head, *points = curve((900, 100))
     planned = [row for row in points if row["series"] == "planned"]
     error = head["std_error"] * np.sqrt((2 / 5_000) / (1 / 900 + 1 / 100))
-    from scipy import stats
-
     for row in planned:
-        z = stats.norm.isf(0.025)
-        expected = stats.norm.sf(z - row["x"] / error) + stats.norm.cdf(-z - row["x"] / error)
+        z = norm.isf(0.025)
+        expected = norm.sf(z - row["x"] / error) + norm.cdf(-z - row["x"] / error)
         assert row["y"] == pytest.approx(expected, abs=1e-3)
 
 
@@ -128,3 +139,18 @@ def test_no_power_curve_after_the_end_or_for_other_roles() -> None:
     assert curve((400, 400), phase="complete")[1:] == []
     assert curve((400, 400), role="secondary")[1:] == []
     assert {row["series"] for row in curve((400, 400), planned=400)[1:]} == {"now"}
+
+
+def test_more_units_never_find_less() -> None:
+    """An arm that is larger than planned stays as it is: V (1 / 1000 + 1 / 20000)."""
+    head, *points = curve((20_000, 900), planned=1_000)
+    by_series = {name: [row["y"] for row in points if row["series"] == name]
+                 for name in ("now", "planned")}  # fmt: skip
+    assert {row["n"] for row in points if row["series"] == "planned"} == {21_000}
+    assert all(later >= now for now, later in zip(*by_series.values(), strict=True))
+    error = head["std_error"] * np.sqrt((1 / 1_000 + 1 / 20_000) / (1 / 900 + 1 / 20_000))
+    for row in points:
+        if row["series"] == "planned":
+            distance, z = row["x"] / error, norm.isf(0.025)
+            expected = norm.sf(z - distance) + norm.cdf(-z - distance)
+            assert row["y"] == pytest.approx(expected, abs=1e-3)

@@ -36,14 +36,20 @@ def size_rows(experiment: Experiment, overall: Sequence[Record]) -> list[Row]:
     sizes = {name: sum(days.values()) for name, days in arrivals.items()}
     smallest, planned = min(sizes.values(), default=0), experiment.n_planned
     rates = {name: _recent_rate(days, experiment.as_of) for name, days in arrivals.items()}
-    left, reason = 0.0, None
-    if smallest < planned:
-        left, reason = _days_left(experiment, sizes, rates)
+    wait, reason = _waits(experiment, sizes, rates)
+    slowest = max(wait, key=wait.__getitem__, default=None)
+    left = 0 if slowest is None else math.ceil(wait[slowest])
+    message = f"The smallest arm has {smallest:,} of {_planned(experiment)}."
+    if reason is not None:
+        message = f"{REASONS[reason]} {message}"
+    elif slowest is None:
+        message = f"Every arm has its share of the {_planned(experiment)}."
+    else:
+        message += _until(experiment, slowest, rates[slowest], left)
     return [check_row(
         experiment_id=experiment.id, check_name="planned_size", population="analysed",
-        value=None if reason else left, value_name="days", threshold=float(planned), n=smallest,
-        status="not_run" if reason else "pass", reason_code=reason,
-        message=_size_sentence(experiment, smallest, left, rates, reason),
+        value=None if reason else float(left), value_name="days", threshold=float(planned),
+        n=smallest, status="not_run" if reason else "pass", reason_code=reason, message=message,
         details=json.dumps({"units": sizes, "per_day": rates}, sort_keys=True),
     )]  # fmt: skip
 
@@ -58,33 +64,32 @@ def _recent_rate(days: Mapping[dt.date | None, int], as_of: dt.date) -> float:
     return sum(n for when, n in dated.items() if when > start) / span
 
 
-def _days_left(
+def _waits(
     experiment: Experiment, sizes: Mapping[str, int], rates: Mapping[str, float]
-) -> tuple[float, str | None]:
+) -> tuple[dict[str, float], str | None]:
+    """Days until each arm that is still too small has its planned size, or a reason code."""
     short = {name: experiment.n_planned - n for name, n in sizes.items()}
     waiting = {name: gap for name, gap in short.items() if gap > 0}
+    if not waiting:
+        return {}, None
     if not experiment.due.get("has_time", True):
-        return 0.0, "not_timed"
+        return {}, "not_timed"
     if experiment.phase != "enrolling":
-        return 0.0, "enrolment_over"
+        return {}, "enrolment_over"
     if any(rates[name] == 0 for name in waiting):
-        return 0.0, "no_new_units"
-    return float(max(math.ceil(gap / rates[name]) for name, gap in waiting.items())), None
+        return {}, "no_new_units"
+    return {name: gap / rates[name] for name, gap in waiting.items()}, None
 
 
-def _size_sentence(
-    experiment: Experiment, smallest: int, left: float, rates: Mapping[str, float],
-    reason: str | None,
-) -> str:  # fmt: skip
-    planned = f"{experiment.n_planned:,} planned units per arm"
-    has = f"The smallest arm has {smallest:,} of {planned}."
-    if reason is not None:
-        return f"{REASONS[reason]} {has}"
-    if left == 0:
-        return f"Every arm has its share of the {planned}."
-    slowest = min(rates.values())
-    until = experiment.as_of + dt.timedelta(days=int(left))
-    text = f"{has} At {slowest:,.0f} new units per arm and day it takes {left:,.0f} more days"
+def _planned(experiment: Experiment) -> str:
+    return f"{experiment.n_planned:,} planned units per arm"
+
+
+def _until(experiment: Experiment, arm: str, rate: float, left: int) -> str:
+    """When the arm that takes longest is full, at its own rate."""
+    until = experiment.as_of + dt.timedelta(days=left)
+    speed = f"{rate:,.1f}" if rate < 1 else f"{rate:,.0f}"
+    text = f" At {speed} new units a day, arm {arm} needs {left:,} more days"
     end = day(experiment.due.get("end_date"))
     if end is not None and end < until:
         return f"{text}, but enrolment ends on {end}, {(until - end).days} days too early."
@@ -96,7 +101,8 @@ def power_rows(experiment: Experiment, metric: Metric, rows: Sequence[Row]) -> l
 
     x is a true effect on the metric's scale, up to twice what is detectable now; y the power of the
     two-sided test with the current standard error (`now`) and with that of `n_planned` units per
-    arm (`planned`), which scales with 1 / n_variant + 1 / n_baseline.
+    arm (`planned`), which scales with 1 / n_variant + 1 / n_baseline; an arm that is larger already
+    stays as it is. Clusters have no such series: their error falls with clusters, not with units.
     """
     if experiment.is_complete or metric.role != "primary":
         return []
@@ -113,9 +119,11 @@ def _power_curve(experiment: Experiment, metric: Metric, row: Row) -> list[Row]:
     now = {"n": row["n_variant"] + row["n_baseline"], "shrink": 1.0}
     series = {"now": now}
     planned = experiment.n_planned
-    if min(row["n_variant"], row["n_baseline"]) < planned:
-        share = (2 / planned) / (1 / row["n_variant"] + 1 / row["n_baseline"])
-        series["planned"] = {"n": 2 * planned, "shrink": share}
+    sizes = row["n_variant"], row["n_baseline"]
+    if min(sizes) < planned and not experiment.has_clusters:
+        later = [max(n, planned) for n in sizes]
+        share = sum(1 / n for n in later) / sum(1 / n for n in sizes)
+        series["planned"] = {"n": sum(later), "shrink": share}
     farthest = 2 * (minimum_detectable(row["std_error"], metric.alpha) or 0.0)
     return [
         curve_row(
