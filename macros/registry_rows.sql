@@ -20,3 +20,12 @@
     {%- endfor -%}
     {{ return(rows) }}
 {%- endmacro %}
+
+{# The blocks that a table for few experiments must hold (`uses` in the registry's payload). #}
+{% macro blocks_for(relation, use) -%}
+    {%- set blocks = [] -%}
+    {%- for block in causalops.registry_rows(relation, 'block') if use in block.payload.uses -%}
+        {%- do blocks.append(block) -%}
+    {%- endfor -%}
+    {{ return(blocks) }}
+{%- endmacro %}

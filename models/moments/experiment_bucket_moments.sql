@@ -1,7 +1,7 @@
 -- grain: experiment_id, metric, variant, bucket, a, b. moments by 1,024 hash buckets of units, for A/A tests:
 -- buckets dealt to arms again and again give the rejection share without touching a row.
 {%- set registry = ref('causalops', 'registry') -%}
-{%- set blocks = causalops.registry_rows(registry, 'block') %}
+{%- set blocks = causalops.blocks_for(registry, 'buckets') %}
 
 with
 

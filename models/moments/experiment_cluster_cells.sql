@@ -2,7 +2,7 @@
 -- segment slot, part. totals of (value - shift) of each part by cluster, for experiments that name a cluster;
 -- absent units complete the zeros.
 {%- set registry = ref('causalops', 'registry') -%}
-{%- set blocks = causalops.registry_rows(registry, 'block') -%}
+{%- set blocks = causalops.blocks_for(registry, 'clusters') -%}
 {%- set cell = ['variant', 'cluster_id', 'is_triggered', 'is_crossover', 'is_received'] -%}
 {%- for slot in range(1, var('max_segments') + 1) -%}{%- do cell.append('seg_' ~ slot) -%}{%- endfor %}
 

@@ -63,7 +63,7 @@ pairs as (
         cast(null as {{ causalops.type_double() }}) as sum_ab,
         cast(null as {{ causalops.type_double() }}) as sum_aaa
     where 1 = 0
-    {%- for block in causalops.registry_rows(registry, 'block') %}
+    {%- for block in causalops.blocks_for(registry, 'day_offsets') %}
     {{ causalops.offset_pairs(block) }}
     {%- endfor %}
 ),

@@ -3,9 +3,7 @@
 -- whether any neighbour is treated ('some') or none is. Clusters stand in 4,096 hash groups: groups of
 -- whole clusters are as good for standard errors, and the table stays small whatever their number.
 {%- set registry = ref('causalops', 'registry') -%}
-{%- set used = [] -%}
-{%- for network in causalops.registry_rows(registry, 'network') -%}{%- do used.extend(network.payload.blocks) -%}{%- endfor -%}
-{%- set blocks = causalops.registry_rows(registry, 'block') | selectattr('block_id', 'in', used) | list -%}
+{%- set blocks = causalops.blocks_for(registry, 'networks') -%}
 {%- set cell = ['neighbour_exposure', 'n_other_clusters', 'cluster_group'] %}
 
 with

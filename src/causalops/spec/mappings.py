@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +11,7 @@ from causalops.spec.catalogue import Columns
 from causalops.spec.hashes import canonical_json
 from causalops.spec.inputs import Assignment
 from causalops.spec.parts import Measure
-from causalops.spec.plan import Plan
+from causalops.spec.plan import MAIN, Plan, PlannedMetric
 from causalops.spec.project import Project
 from causalops.spec.slots import PlacedPart, Placement, SlotBook
 
@@ -24,12 +25,34 @@ class BlockBook:
     """Blocks seen so far, numbered from 1; equal blocks of many metrics share one number."""
 
     numbers: dict[str, int] = field(default_factory=dict)
+    uses: dict[int, set[str]] = field(default_factory=dict)
 
-    def number(self, parts: Sequence[PlacedPart]) -> int:
-        """The number of the block made of `parts`."""
+    def number(self, parts: Sequence[PlacedPart], uses: Iterable[str]) -> int:
+        """The number of the block made of `parts`; `uses` say which tables need it."""
         facts = list(dict.fromkeys(placed.part.measure.fact for placed in parts))
         text = canonical_json({"facts": facts, "parts": [_part(placed) for placed in parts]})
-        return self.numbers.setdefault(text, len(self.numbers) + 1)
+        number = self.numbers.setdefault(text, len(self.numbers) + 1)
+        self.uses.setdefault(number, set()).update(uses)
+        return number
+
+    def rows(self) -> Iterator[Row]:
+        """One row per block."""
+        for text, number in self.numbers.items():
+            payload = json.loads(text) | {"uses": sorted(self.uses[number])}
+            yield {"row_kind": "block", "block_id": number, "payload": canonical_json(payload)}
+
+
+def uses_of(plan: Plan, metric: PlannedMetric) -> Iterator[str]:
+    """Which of the tables that few experiments need must hold this metric's block."""
+    if plan.spec.cluster in plan.assignment.clusters:
+        yield "clusters"
+    if metric.analysis == MAIN:
+        if metric.mature_days is not None:
+            yield "day_offsets"
+        if plan.spec.design == "aa_test":
+            yield "buckets"
+        if plan.spec.network is not None:
+            yield "networks"
 
 
 def _part(placed: PlacedPart) -> dict[str, Any]:
@@ -80,8 +103,7 @@ def compile_rows(
                 "unit_column": item.fact.units[unit], "has_time": stamp is not None,
                 "payload": canonical_json({"timestamp": stamp, "slots": found}),
             }  # fmt: skip
-    for text, number in blocks.numbers.items():
-        yield {"row_kind": "block", "block_id": number, "payload": text}
+    yield from blocks.rows()
 
 
 def _assignment(assignment: Assignment, columns: Columns) -> dict[str, Any]:

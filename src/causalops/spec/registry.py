@@ -11,7 +11,7 @@ from causalops.spec import words
 from causalops.spec.decisions import conditions
 from causalops.spec.experiment import CONTROL
 from causalops.spec.hashes import canonical_json
-from causalops.spec.mappings import BlockBook, compile_rows
+from causalops.spec.mappings import BlockBook, compile_rows, uses_of
 from causalops.spec.plan import MAIN, Plan, PlannedMetric, resolved
 from causalops.spec.problems import Problem
 from causalops.spec.project import Checked, Project, check_project
@@ -140,15 +140,12 @@ def _experiment_rows(
             row_kind="decision", experiment_id=name, name=side, metric=metric_name,
             payload=canonical_json(verdicts),
         )  # fmt: skip
-    used: set[int] = set()
     for index, metric in enumerate(plan.metrics):
         parts = placement.parts[index] if placement else None
-        block_id = blocks.number(parts) if parts else None
+        block_id = blocks.number(parts, uses_of(plan, metric)) if parts else None
         yield _metric_row(name, metric, block_id)
         if parts:
             yield from _quantile_rows(name, metric, parts[0], block_id)
-        if block_id is not None and metric.analysis == MAIN:
-            used.add(block_id)
     if placement is None:
         return
     for (fact, slot), (measure, window) in placement.windows.items():
@@ -166,7 +163,7 @@ def _experiment_rows(
     if plan.spec.network is not None:
         yield _row(
             row_kind="network", experiment_id=name, name=plan.spec.network,
-            control=plan.spec.control_name, payload=canonical_json({"blocks": sorted(used)}),
+            control=plan.spec.control_name, payload="{}",
         )  # fmt: skip
     yield _input_row(plan, plan.assignment_model, "assignment", plan.assignment)
     for fact in plan.facts:
