@@ -9,9 +9,11 @@ def model(dbt, session):
     counts = dbt.ref("causalops", "experiment_exposure_counts")
     order_stats = dbt.ref("causalops", "experiment_order_stats")
     event_quantiles = dbt.ref("causalops", "experiment_event_quantiles")
+    published = dbt.ref("causalops", "experiment_published")
     from causalops.estimators.randomised import ab_test
     from causalops.frames import due_experiments, result_rows
 
-    tables = registry, moments, profile, caps, daily, counts, order_stats, event_quantiles
+    tables = registry, moments, profile, caps, daily, counts
+    tables += order_stats, event_quantiles, published
     inputs = due_experiments(due, ("ab_test",), *tables)
     return result_rows(session, ab_test.run(*inputs), inputs[0])

@@ -77,6 +77,11 @@ def critical(level: float, df: float | None) -> float:
     return float(ndtri(level) if df is None else stdtrit(df, level))
 
 
+def two_sided(alpha: float, df: float | None = None) -> float:
+    """Critical value of |t|; exact for an alpha that 1 - alpha / 2 would round away."""
+    return -critical(alpha / 2, df)
+
+
 def difference(
     estimate: float, variance: float, df: float | None, alpha: float, scale: float = 0.0
 ) -> Inference:
@@ -87,7 +92,7 @@ def difference(
     if error <= CONSTANT * abs(scale):
         return unavailable("zero_variance", estimate)
     statistic = estimate / error
-    half = critical(1 - alpha / 2, df) * error
+    half = two_sided(alpha, df) * error
     tail = ndtr(-abs(statistic)) if df is None else stdtr(df, -abs(statistic))
     result = Inference(
         estimate=estimate,
@@ -146,7 +151,7 @@ def lift_delta(levels: Levels, alpha: float) -> Inference:
     if problem is not None:
         return problem
     mv, mb = levels.variant, levels.baseline
-    if abs(mb) <= critical(1 - alpha / 2, levels.df) * math.sqrt(levels.var_baseline):
+    if abs(mb) <= two_sided(alpha, levels.df) * math.sqrt(levels.var_baseline):
         return Inference(ci_shape="whole_line", status="warning", reason_code="baseline_near_zero")
     ratio = mv / mb
     variance = (

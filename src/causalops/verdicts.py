@@ -7,10 +7,14 @@ are not adjusted; placebo metrics are never counted; segments are one family per
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from causalops.multiplicity import benjamini_hochberg, holm
 from causalops.results import Row
+
+Pair = tuple[str, str]
+"""Metric and variant."""
 
 
 def adjust(rows: Sequence[Row]) -> None:
@@ -31,21 +35,34 @@ def adjust(rows: Sequence[Row]) -> None:
             row["p_adjusted"] = p_value
 
 
+@dataclass(frozen=True)
+class LookState:
+    """Where planned looks stand: whether none is to come, and the sign of what they found."""
+
+    is_over: bool
+    direction: float
+
+
 def decide(rows: Sequence[Row], *, is_complete: bool, alphas: dict[str, float],
-           desired: dict[str, str | None]) -> None:  # fmt: skip
+           desired: dict[str, str | None], harmed: Collection[Pair] = (),
+           looks: Mapping[Pair, LookState] | None = None) -> None:  # fmt: skip
     """Write the verdict of each headline comparison on its absolute and relative row, in place.
 
-    `alphas` and `desired` are by metric. The relative row repeats the absolute row's verdict, so
-    that the two never contradict each other.
+    `alphas` and `desired` are by metric, `harmed` and `looks` by metric and variant. The relative
+    row repeats the absolute row's verdict, so that the two never contradict each other. Before the
+    end an always-valid interval may say that a variant is harmful, and planned looks may decide.
     """
     margins = {_pair(row): row for row in rows if row["test"] == "non_inferiority"}
     words: dict[tuple[str, str], str] = {}
     for row in rows:
         if row["is_headline"] and row["scale"] == "absolute":
             metric = row["metric"]
-            words[_pair(row)] = verdict(
-                row, margins.get(_pair(row)), is_complete, alphas[metric], desired[metric]
+            at_looks = (looks or {}).get(_pair(row))
+            word = verdict(
+                row, margins.get(_pair(row)), is_complete, alphas[metric], desired[metric], at_looks
             )
+            is_harm = word == "too_early" and at_looks is None and _pair(row) in harmed
+            words[_pair(row)] = "worse" if is_harm else word
     for row in rows:
         if row["is_headline"]:
             row["verdict"] = None if row["status"] == "blocked" else words[_pair(row)]
@@ -57,21 +74,24 @@ def decide(rows: Sequence[Row], *, is_complete: bool, alphas: dict[str, float],
 
 
 def verdict(
-    row: Row, margin: Row | None, is_complete: bool, alpha: float, desired: str | None
-) -> str:
+    row: Row, margin: Row | None, is_complete: bool, alpha: float, desired: str | None,
+    looks: LookState | None = None,
+) -> str:  # fmt: skip
     """The word for one comparison: better, worse, not_worse, different, no_difference_found,
     too_early or not_evaluated."""
-    early = _early(row, is_complete)
+    p_value = row["p_value"] if row["p_adjusted"] is None else row["p_adjusted"]
+    is_found = p_value is not None and p_value <= alpha
+    early = _early(row, is_complete or (looks is not None and (looks.is_over or is_found)))
     if early is not None:
         return early
-    if margin is not None and not_worse(margin, alpha):
+    if is_complete and margin is not None and not_worse(margin, alpha):
         return "not_worse"
-    p_value = row["p_value"] if row["p_adjusted"] is None else row["p_adjusted"]
-    if p_value > alpha:
+    if not is_found:
         return "no_difference_found"
     if desired is None or row["design"] == "aa_test":
         return "different"
-    return "better" if (row["estimate"] > 0) == (desired == "increase") else "worse"
+    sign = row["estimate"] if looks is None else looks.direction
+    return "better" if (sign > 0) == (desired == "increase") else "worse"
 
 
 def not_worse(row: Row, alpha: float) -> bool:
@@ -95,5 +115,5 @@ def _family(row: Row) -> str | None:
     return str(role) if row["is_headline"] else None
 
 
-def _pair(row: Row) -> tuple[str, str]:
+def _pair(row: Row) -> Pair:
     return row["metric"], row["variant"]

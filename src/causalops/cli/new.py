@@ -40,7 +40,7 @@ cluster: account_id           # a key under `clusters` of the assignment: what w
 _MORE = {
     "ab_test": """\
 # n_planned: 20000            # units per arm; scales the always-valid interval and planned looks
-# sequential: {kind: group_sequential, looks: [2026-01-12, 2026-01-25]}
+# sequential: {kind: group_sequential, looks: [2026-01-12, 2026-01-25]}   # metrics with windows
 # bayesian: true
 """,
 }

@@ -9,6 +9,7 @@ from typing import Any
 from causalops.spec.experiment import Experiment
 from causalops.spec.hashes import analysis_hash
 from causalops.spec.inputs import Assignment, Metric
+from causalops.spec.looks import require_cohorts
 from causalops.spec.parts import Options, Part, PlanError, Reader, windows_of
 from causalops.spec.problems import KeyPath
 from causalops.spec.schema import MetricUse
@@ -191,12 +192,15 @@ def _planned(
         if adjusted and name != use.metric:
             covariates.append(name)
             parts += reader.covariate(name, len(covariates), set_here.get("pre_days"))
-    return PlannedMetric(
+    planned = PlannedMetric(
         analysis.name, use.name, use.metric, position, role, metric.type, metric.desired,
         metric.unit_label, options, set_here.get("alpha", spec.alpha),
         _headline(metric.type, level, method, bool(covariates)), asked is None,
         tuple(covariates), parts, level, quantiles,
     )  # fmt: skip
+    if analysis.name == MAIN and spec.sequential is not None and spec.sequential.is_planned:
+        require_cohorts(metric.type, planned.mature_days, options.maturity, use.name)
+    return planned
 
 
 def _quantiles(

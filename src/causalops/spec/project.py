@@ -11,6 +11,7 @@ from causalops.spec import words
 from causalops.spec.catalogue import Catalogue, Columns, Input, read_catalogue
 from causalops.spec.defaults import deep_merge
 from causalops.spec.experiment import Experiment, faults
+from causalops.spec.looks import look_faults
 from causalops.spec.parts import Reader
 from causalops.spec.plan import Plan, plan_experiment
 from causalops.spec.problems import KeyPath, Problem, unknown
@@ -134,7 +135,9 @@ def _checked(
     problems += found
     plan = None
     if spec is not None:
+        is_size_said = "n_planned" in {**protocol, **own}
         faulty = [*faults(spec, broken), *_variant_faults(source, spec)]
+        faulty += look_faults(spec, is_size_said)
         problems += [_problem(document, path, text, value) for path, text, value in faulty]
         plan, found = _planned(source, spec, broken, project)
         problems += found

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 from causalops.spec import words
 from causalops.spec.base import Part
 from causalops.spec.scalars import Date, Name, OneOf, Positive, wrong
 
 MAX_LOOKS = 50
+MIN_PRIOR = 0.1  # as in causalops.bayesian, which is too heavy to import here
 
 
 def _list(value: Any) -> Any:
@@ -39,10 +40,18 @@ def _pair(value: Any) -> Any:
     return listed
 
 
+def _resolved(value: tuple[float, float]) -> tuple[float, float]:
+    if min(value) < MIN_PRIOR:
+        raise wrong(f"must hold numbers of at least {MIN_PRIOR}")
+    return value
+
+
 class Bayesian(Part):
     """The prior of the Bayesian rows: Beta for proportions, normal around zero for means."""
 
-    beta_prior: Annotated[tuple[Positive, Positive], BeforeValidator(_pair)] = (1.0, 1.0)
+    beta_prior: Annotated[
+        tuple[Positive, Positive], BeforeValidator(_pair), AfterValidator(_resolved)
+    ] = (1.0, 1.0)
     effect_sd: Positive | None = None
 
 

@@ -22,8 +22,8 @@ from causalops.spec.sources import project_source
 Row = dict[str, Any]
 
 METHOD_VERSIONS = {
-    "ab_test": "ab_test:2",
-    "aa_test": "aa_test:2",
+    "ab_test": "ab_test:3",
+    "aa_test": "aa_test:3",
     "encouragement": "encouragement:1",
     "cluster_rct": "cluster_rct:1",
 }
@@ -220,6 +220,8 @@ def _planned_fields(plan: Plan, placement: Placement | None, settings: Settings)
         "primary": [metric.name for metric in main if metric.role == "primary"],
         "alpha": spec.alpha,
     }
+    if spec.sequential is not None and spec.sequential.is_planned:
+        protocol |= {"looks": spec.sequential.model_dump(), "n_planned": spec.n_planned}
     checks = {
         name: check.model_dump(exclude_none=True) for name, check in (spec.checks or {}).items()
     }

@@ -26,7 +26,8 @@ GOOD = [
     {"design": "cluster_rct", "cluster": "team", "network": "friends"},
     {"sequential": "{kind: always_valid}", "bayesian": "true"},
     {"bayesian": "{beta_prior: [2, 8], effect_sd: 0.01}"},
-    {"sequential": "{kind: group_sequential, looks: [2026-11-10, 2026-11-22]}"},
+    {"sequential": "{kind: group_sequential, looks: [2026-11-10, 2026-11-22]}",
+     "n_planned": "5000", "metrics": "{primary: [conversion]}"},
     {"decision": "{ship_if: {conversion: better}, do_not_ship_if: {conversion: [worse]}}"},
 ]
 BAD = [
@@ -53,6 +54,8 @@ BAD = [
      "words. allowed: always_valid, group_sequential"),
     ({"bayesian": "{beta_prior: [1]}"}, "bayesian.beta_prior: must hold the two numbers of a Beta "
      "distribution, such as [1, 1]"),
+    ({"bayesian": "{beta_prior: [1, 0.01]}"}, "bayesian.beta_prior: must hold numbers of at least "
+     "0.1"),
     ({"bayesian": "{effect_sd: 0}"}, "bayesian.effect_sd: must be a number above 0, not '0'"),
 ]  # fmt: skip
 

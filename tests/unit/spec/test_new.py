@@ -18,7 +18,7 @@ FLAGS["assignment"] |= {"clusters": {"account_id": "country"}}
 EDGES = {"graph": {"unit": "user_id", "source": "one", "target": "two"}}
 METRICS = {
     "my_metric": {"type": "sum", "value": "amount", "window_days": 7, "desired": "increase"},
-    "another_metric": {"type": "count"},
+    "another_metric": {"type": "count", "window_days": 7},
     "a_third_metric": {"type": "count", "window_days": 7, "desired": "decrease"},
     "my_flag": {"type": "proportion", "window_days": 7},
 }

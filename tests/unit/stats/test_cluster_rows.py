@@ -65,7 +65,7 @@ def test_companions_follow_the_number_of_clusters(
 ) -> None:
     rows = rows_of(sizes)
     main = pick(rows, row_kind="estimate", analysis="main", estimand="ate")
-    assert {row["ci_kind"] for row in main} - {"fixed", "delta", "fieller"} == kinds
+    assert {row["ci_kind"] for row in main} - {"fixed", "delta", "fieller", "sequential"} == kinds
     (head,) = pick(main, is_headline=True, scale="absolute")
     assert (head["se_kind"], head["reason_code"]) == ("cr2", reason)
     assert head["status"] == ("warning" if reason else "ok")

@@ -182,7 +182,7 @@ def test_adjustment_stands_beside_the_plain_effect() -> None:
     assert head["is_headline"]
     assert not plain["is_headline"]
     assert head["std_error"] < 0.95 * plain["std_error"]
-    itt = one(rows, estimand="itt", method="cuped", scale="absolute", segment_dim="all")
+    itt = one(rows, estimand="itt", method="cuped", ci_kind="fixed", segment_dim="all")
     first = one(rows, estimand="first_stage")
     assert (first["method"], itt["estimate"]) == (
         "cuped", pytest.approx(head["estimate"] * first["estimate"])
@@ -239,6 +239,16 @@ def test_fewer_treated_where_it_was_encouraged_blocks() -> None:
     assert itt["status"] == "ok"
 
 
+def test_before_the_end_the_effect_of_assignment_is_what_may_be_read() -> None:
+    """The always-valid and the Bayesian row are those of assignment, not of the treatment."""
+    rows = run(log(), [PLAIN])
+    itt = one(rows, estimand="itt", scale="absolute", ci_kind="fixed", segment_dim="all")
+    always = one(rows, ci_kind="sequential", row_kind="estimate")
+    assert (always["estimand"], always["estimate"]) == ("itt", itt["estimate"])
+    assert always["ci_low"] < itt["ci_low"]
+    assert always["verdict"] is None
+
+
 @pytest.mark.parametrize("everybody", [True, False])
 def test_no_variation_in_what_was_received(everybody: bool) -> None:
     rows = run(log().assign(is_received=everybody), [PLAIN])
@@ -248,7 +258,7 @@ def test_no_variation_in_what_was_received(everybody: bool) -> None:
         assert (head["estimate"], head["p_value"], head["ci_shape"]) == (None, None, "none")
         assert head["verdict"] == "not_evaluated"
     assert one(rows, check_name="first_stage_strength")["status"] == "fail"
-    assert one(rows, estimand="itt", scale="absolute", segment_dim="all")["status"] == "ok"
+    assert one(rows, estimand="itt", ci_kind="fixed", segment_dim="all")["status"] == "ok"
     assert one(rows, estimand="first_stage")["reason_code"] == "no_variation_received"
 
 

@@ -227,7 +227,7 @@ def test_a_mass_point_keeps_its_estimate_and_nothing_else() -> None:
     flat = unit_arm(np.r_[np.zeros(90), SMOOTH[:10]], [0.5], 0.05)
     level = {"payload": json.dumps({"level": "unit", "quantiles": [0.5]})}
     rows = rows_of(order_stats({"short": flat, "control": flat}, [0.5]), level)
-    (absolute,) = estimates(rows, scale="absolute")
+    (absolute,) = estimates(rows, scale="absolute", is_headline=True)
     assert (absolute["estimate"], absolute["status"], absolute["reason_code"]) == (
         0.0, "skipped", "mass_point",
     )  # fmt: skip
@@ -319,7 +319,7 @@ def test_designs_without_a_quantile_estimator_say_so(design: str, estimand: str)
         tables.counts({name: {"enrolled": 300} for name in WEIGHTS}),
         order_stats=order_stats(ARMS, [0.9, 0.5]),
     )  # fmt: skip
-    found = estimates(experiment_rows(experiment, small, means))
+    found = estimates(experiment_rows(experiment, small, means), is_headline=True)
     assert [(r["scale"], r["is_headline"], r["estimand"], r["parameter"]) for r in found] == [
         ("absolute", True, estimand, 0.9), ("relative", True, estimand, 0.9),
     ]  # fmt: skip

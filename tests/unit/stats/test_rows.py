@@ -275,7 +275,7 @@ def test_curves() -> None:
     table = pd.concat([daily(units, "cohort", "day"), daily(units, "offset", "offset")])
     metric = {"metric": "y", "mature_days": 6}
     rows = run(st.moments(units), [metric], daily=table)
-    so_far = pick(rows, curve="cumulative_effect")
+    so_far = pick(rows, curve="cumulative_effect", series="effect")
     head = one(rows, is_headline=True, scale="absolute")
     assert [row["x_date"] for row in so_far] == [
         st.START + dt.timedelta(days=k + 6) for k in range(5)

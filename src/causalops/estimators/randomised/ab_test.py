@@ -11,12 +11,15 @@ from causalops.results import Row
 
 def run(
     due: Any, registry: Any, moments: Any, profile: Any, caps: Any, daily: Any, counts: Any,
-    order_stats: Any = None, event_quantiles: Any = None,
+    order_stats: Any = None, event_quantiles: Any = None, published: Any = None,
 ) -> list[Row]:  # fmt: skip
-    """Result rows of every due `ab_test` from the small tables of the warehouse."""
+    """Result rows of every due `ab_test` from the small tables of the warehouse.
+
+    `published` are the versions of earlier runs, which say when planned looks were taken.
+    """
     tables = Tables.of(
         moments, profile, caps, daily, counts,
-        order_stats=order_stats, event_quantiles=event_quantiles,
+        order_stats=order_stats, event_quantiles=event_quantiles, published=published,
     )  # fmt: skip
     return [
         row

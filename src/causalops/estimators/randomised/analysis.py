@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from causalops.estimators.randomised import arm_checks, curves, heterogeneity, progress
+from causalops.estimators.randomised import (
+    arm_checks,
+    curves,
+    heterogeneity,
+    looking,
+    progress,
+    readings,
+)
 from causalops.estimators.randomised.cluster_totals import ClusterCells
 from causalops.estimators.randomised.clustered import Arms
 from causalops.estimators.randomised.compliance import HalvedStrata, Halves
@@ -54,13 +61,14 @@ class Tables:
     totals: dict[str, dict[str, int]]
     quantiles: QuantileTables
     clusters: ClusterCells | None = None
+    published: Mapping[str, list[Record]] = field(default_factory=dict)
 
     @staticmethod
     def of(
         moments: Any, profile: Any, caps: Any, daily: Any, counts: Any, clusters: Any = None,
-        order_stats: Any = None, event_quantiles: Any = None,
+        order_stats: Any = None, event_quantiles: Any = None, published: Any = None,
     ) -> Tables:  # fmt: skip
-        """Index the frames of the warehouse."""
+        """Index the frames of the warehouse; `published` are the versions of earlier runs."""
         key = ("experiment_id", "analysis", "metric")
         return Tables(
             Cells(moments, *key, "population", "segment_dim", "segment_value"),
@@ -70,6 +78,7 @@ class Tables:
             _totals(counts),
             QuantileTables.of(order_stats, event_quantiles),
             None if clusters is None else ClusterCells(clusters),
+            {} if published is None else _versions(published),
         )
 
     def strata(
@@ -124,12 +133,15 @@ def experiment_rows(
             what = _comparison(experiment, metric, variant, metric.analysis, tables)
             own = _quantile_rows if metric.is_quantile else make
             rows += _guarded(what, lambda what=what, own=own: own(what, tables))  # type: ignore[misc]
+    looks = readings.add(experiment, rows, tables, guarded_check)
     adjust(rows)
     decide(
         rows,
         is_complete=experiment.is_complete,
         alphas={metric.name: metric.alpha for metric in experiment.main()},
         desired={metric.name: metric.desired for metric in experiment.main()},
+        harmed=looking.harmed(rows),
+        looks=looks,
     )
     for metric in experiment.main():
         for name, check in (("balance", arm_checks.metric_rows), ("curves", curves.metric_rows)):
@@ -244,6 +256,13 @@ def _comparison(
         facts=facts,
         clusters=tables.totals_of(experiment, variant, analysis, metric.name, population),
     )  # fmt: skip
+
+
+def _versions(published: Any) -> dict[str, list[Record]]:
+    found: dict[str, list[Record]] = {}
+    for row in records(published):
+        found.setdefault(row["experiment_id"], []).append(row)
+    return found
 
 
 def _totals(counts: Any) -> dict[str, dict[str, int]]:

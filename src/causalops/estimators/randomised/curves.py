@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import TYPE_CHECKING
 
+from causalops.estimators.randomised.cohorts import grown
 from causalops.estimators.randomised.contrasts import Contrast, Strata
 from causalops.estimators.randomised.effects import compare, headline_method, inference_of
-from causalops.estimators.randomised.inputs import Experiment, Metric, day
-from causalops.moments import EMPTY, Block
+from causalops.estimators.randomised.inputs import Experiment, Metric
+from causalops.estimators.randomised.looking import curve_point
+from causalops.moments import EMPTY
 from causalops.results import Row, curve_row
 
 if TYPE_CHECKING:
@@ -31,29 +32,16 @@ def metric_rows(experiment: Experiment, metric: Metric, tables: Tables) -> list[
 
 
 def _cumulative(experiment: Experiment, metric: Metric, variant: str, tables: Tables) -> list[Row]:
-    """The effect over the cohorts whose window had closed by each day (pointwise bands)."""
-    if metric.mature_days is None or metric.is_all_ages:
-        return []
-    cohorts = sorted(
-        when for key in tables.daily.keys(experiment.id, metric.name, "cohort")
-        if (when := day(key[0])) is not None
-    )  # fmt: skip
-    raw = {day(key[0]): key for key in tables.daily.keys(experiment.id, metric.name, "cohort")}
-    arms: list[Block] = [EMPTY, EMPTY]
+    """The effect over the cohorts whose window had closed by each day: pointwise bands, and the
+    always-valid ones beside them."""
     method = headline_method(experiment, metric, variant)
     rows: list[Row] = []
-    for cohort in cohorts:
-        key = (experiment.id, metric.name, "cohort", *raw[cohort])
-        for side, name in enumerate((variant, experiment.control)):
-            for block in tables.daily.arm(name, *key).values():
-                arms[side] = arms[side].merge(block)
-        closed = cohort + dt.timedelta(days=metric.mature_days)
-        if closed > experiment.as_of:
-            break
-        found = compare([(arms[0], arms[1])], metric, method)
-        point = _point(experiment, metric, variant, found, "cumulative_effect", len(rows))
+    for seq, (closed, arms) in enumerate(grown(experiment, metric, variant, tables)):
+        found = compare([arms], metric, method)
+        point = _point(experiment, metric, variant, found, "cumulative_effect", seq)
         rows.append((point if not experiment.has_clusters else point | _NO_BAND)
-                    | {"x": float(len(rows)), "x_date": closed})  # fmt: skip
+                    | {"x": float(seq), "x_date": closed})  # fmt: skip
+        rows += curve_point(experiment, metric, rows[-1], found)
     return rows
 
 
