@@ -58,23 +58,44 @@ totals as (
     {{ causalops.received_parts('by_segment', key + ['cluster_id']) }}
 ),
 
+kinds as (
+    select {{ key | join(', ') }}, part, max(shift) as shift
+    from totals
+    group by {{ key | join(', ') }}, part
+),
+
+-- every part of every cluster with an outcome: a cluster none of whose units has the part has n = 0.
 sized as (
     select
-        totals.*,
-        max(case when part = 'y' then n end) over (partition by {{ key | join(', ') }}, cluster_id) as n_units
-    from totals
+        held.{{ key | join(',\n        held.') }},
+        held.cluster_id,
+        held.n as n_units,
+        kinds.part,
+        kinds.shift,
+        coalesce(totals.n, 0) as n,
+        coalesce(totals.total, 0) as total
+    from totals as held
+    inner join kinds
+        {%- for name in key %}
+        {{ 'on' if loop.first else 'and' }} kinds.{{ name }} = held.{{ name }}
+        {%- endfor %}
+    left join totals
+        on totals.cluster_id = held.cluster_id
+        and totals.part = kinds.part
+        {%- for name in key %}
+        and totals.{{ name }} = held.{{ name }}
+        {%- endfor %}
+    where held.part = 'y' and held.n > 0
 ),
 
 parts as (
-    select {{ key | join(', ') }}, cluster_id, n_units, part, shift, coalesce(total, 0) as total
+    select {{ key | join(', ') }}, cluster_id, n_units, part, shift, total
     from sized
-    where n_units > 0
     union all
     select {{ key | join(', ') }}, cluster_id, n_units, 'n_' || part, 0.0, n
     from (
         select sized.*, min(n - n_units) over (partition by {{ key | join(', ') }}, part) as shortest
         from sized
-        where n_units > 0
     ) as covered
     where shortest < 0
 )

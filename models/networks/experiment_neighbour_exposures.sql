@@ -1,6 +1,7 @@
 -- grain: experiment_id, unit_id; only experiments with a network, analysed units with a neighbour among
--- the analysed units. how much of a unit's edge weight leads to treated neighbours, and to how many
--- other clusters it leads: given that number, chance alone decides whether any of them is treated.
+-- the analysed units. how much of a unit's edge weight leads to treated neighbours (of a treated unit: to
+-- its own variant), and to how many other clusters it leads: given that number, chance alone decides
+-- whether any of them is treated.
 
 with
 
@@ -65,6 +66,8 @@ select
     sum(weight) as weight,
     sum(case when other_cluster is not null then weight else 0 end) as weight_other_cluster,
     sum(case when neighbour_variant <> variant then weight else 0 end) as weight_other_variant,
-    sum(case when neighbour_variant <> control then weight else 0 end) / sum(weight) as share_treated
+    sum(
+        case when neighbour_variant <> control and variant in (control, neighbour_variant) then weight else 0 end
+    ) / sum(weight) as share_treated
 from neighbours
 group by experiment_id, unit_id

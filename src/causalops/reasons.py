@@ -46,6 +46,7 @@ REASONS: dict[str, str] = {
     "segments_share_clusters": "Segments share clusters, so their effects are not independent.",
     "effect_differs": "The effect differs between the segments of this dimension.",
     "too_few_clusters": "An arm has fewer than two clusters, so there is no clustered error.",
+    "one_unit_per_cluster": "Every cluster has one unit, so units of a cluster cannot be compared.",
     "few_clusters": "So few or so uneven clusters that the clustered error may be too small.",
     "cluster_split": "Clusters have units in several arms, so they were not randomised whole.",
     "cluster_missing": "Units without a cluster are left out.",

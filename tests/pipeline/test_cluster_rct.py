@@ -31,7 +31,10 @@ ORDERS: dict[str, Any] = {
 }  # fmt: skip
 PROFILES: dict[str, Any] = {
     "fact": {"units": {"user_id": "user_id"}},
-    "metrics": {"age": {"type": "sum", "value": "age"}},
+    "metrics": {
+        "age": {"type": "sum", "value": "age"},
+        "height": {"type": "sum", "value": "height"},
+    },
 }
 BLOCK = """
 unit: user_id
@@ -50,6 +53,8 @@ EXPERIMENTS = {
     "plain": "design: ab_test\n" + BLOCK + METRICS,
     "few_age": CLUSTERED + "assignment: {key: few}\ncovariates: [age]\n" + METRICS,
     "many_age": CLUSTERED + "assignment: {key: many}\ncovariates: [age]\n" + METRICS,
+    "few_height": CLUSTERED + "assignment: {key: few}\ncovariates: [height]\n" + METRICS,
+    "many_height": CLUSTERED + "assignment: {key: many}\ncovariates: [height]\n" + METRICS,
 }
 
 
@@ -73,6 +78,7 @@ def flags() -> pd.DataFrame:
             frame.loc[frame.index % 20 == 0, "team_id"] = None
         frame["level"] = rng.normal(size=clusters)[team]
         frame["age"] = np.where(rng.random(len(frame)) < 0.3, np.nan, 40 + 5 * frame["level"])
+        frame["height"] = np.where(team % 10 < 3, np.nan, 170 + 9 * frame["level"])  # whole teams
         frame["saw_it"] = rng.random(len(frame)) < 0.6
         frames.append(frame)
     table = pd.concat(frames, ignore_index=True)
@@ -145,9 +151,9 @@ def built(new_project: Callable[..., Project], log: pd.DataFrame) -> Project:
     again = log[log["flag"] == "holes"].tail(3)  # three users are seen in the other arm later
     again = again.assign(arm=again["arm"].map({"t": "control", "control": "t"}),
                          seen_at=again["seen_at"] + pd.Timedelta(hours=1))  # fmt: skip
-    seen = pd.concat([log, again], ignore_index=True).drop(columns=["level", "age"])
+    seen = pd.concat([log, again], ignore_index=True).drop(columns=["level", "age", "height"])
     project.table("flags", seen, {"seen_at": "timestamp"}, **FLAGS)
-    project.table("profiles", log[["user_id", "age"]], **PROFILES)
+    project.table("profiles", log[["user_id", "age", "height"]], **PROFILES)
     project.table("orders", orders(log), {"ordered_at": "timestamp"}, **ORDERS)
     for name, block in EXPERIMENTS.items():
         project.experiment(name, block)
@@ -230,18 +236,34 @@ def test_segments_have_errors_of_clusters(built: Project, values: pd.DataFrame) 
 
 
 @pytest.mark.parametrize("name", ["few", "many"])
-def test_a_covariate_that_some_units_miss(
-    built: Project, values: pd.DataFrame, name: str
+@pytest.mark.parametrize("covariate", ["age", "height"])
+def test_a_covariate_that_some_units_or_whole_clusters_miss(
+    built: Project, values: pd.DataFrame, name: str, covariate: str
 ) -> None:
     """Missing ages count as the mean age; also where clusters are grouped by size."""
     units = values[values["flag"] == name]
-    covariates = np.column_stack([units["pre_sum"], units["age"].fillna(units["age"].mean())])
+    filled = units[covariate].fillna(units[covariate].mean())
+    covariates = np.column_stack([units["pre_sum"], filled])
     covariates -= covariates.mean(axis=0)
     slopes = np.linalg.lstsq(covariates, units["sum"] - units["sum"].mean(), rcond=None)[0]
     fit = regression(units["sum"] - covariates @ slopes, units)
-    usual = one(built, f"{CR1}'{name}_age' and metric = 'revenue'")
+    usual = one(built, f"{CR1}'{name}_{covariate}' and metric = 'revenue'")
     assert usual["estimate"] == pytest.approx(fit.params[1], rel=1e-9)
     assert usual["std_error"] == pytest.approx(fit.bse[1], rel=1e-9)
+
+
+def test_a_cluster_without_a_part_is_a_row_of_zeros(built: Project, values: pd.DataFrame) -> None:
+    units = values[values["flag"] == "few"]
+    parts = built.query(
+        "select label, a, max(sum_a) as total from experiment_cluster_moments "
+        "where experiment_id = 'few_height' and analysis = 'main' and metric = 'revenue' "
+        "and population = 'exposed' and segment_dim = 'all' group by label, a"
+    ).pivot(index="label", columns="a", values="total")
+    assert not parts.isna().any(axis=None)
+    (counted,) = [name for name in parts if name.startswith("n_")]
+    has_height = units.groupby("team_id")["height"].count()
+    assert parts[counted].to_dict() == has_height.to_dict()
+    assert (parts.loc[has_height == 0, counted.removeprefix("n_")] == 0).all()
 
 
 def test_triggered_units_and_crossovers_have_errors_of_clusters(

@@ -33,6 +33,10 @@ def rows_of(sizes: list[int], phase: str = "complete", **metric: Any) -> list[Ro
     team = np.repeat(np.arange(len(sizes)), sizes)
     units = pd.DataFrame({"team": team, "variant": np.where(team % 2 == 1, "t", "control")})
     units["y"] = 10 + rng.normal(size=len(sizes))[team] + rng.normal(size=len(team))
+    return rows_of_units(units, **metric)
+
+
+def rows_of_units(units: pd.DataFrame, **metric: Any) -> list[Row]:
     return cluster_rct.run(
         st.due("cluster_rct", phase=phase), st.registry([{"metric": "y"} | metric], HALF, **SPEC),
         st.moments(units), st.NO_PROFILE, st.NO_CAPS, st.NO_DAILY,
@@ -84,12 +88,39 @@ def test_a_margin_is_tested_with_the_errors_of_clusters() -> None:
     assert margin["std_error"] == lift["std_error"]
 
 
-def checks(clusters: dict[str, dict[str, int]], units: dict[str, dict[str, int]]) -> list[Row]:
+def constant() -> pd.DataFrame:
+    team = np.repeat(np.arange(10), [7, 13, 11, 9, 17, 19, 23, 5, 3, 31])
+    arm = np.where(team % 2 == 1, "t", "control")
+    return pd.DataFrame({"team": team, "variant": arm, "y": 0.1})
+
+
+def test_a_constant_outcome_is_refused_by_every_row() -> None:
+    rows = pick(rows_of_units(constant()), row_kind="estimate", scale="absolute", estimand="ate")
+    assert {row["ci_kind"] for row in rows} == {"fixed", "bootstrap", "permutation"}
+    for row in rows:
+        assert (row["status"], row["reason_code"]) == ("skipped", "zero_variance")
+        assert (row["p_value"], row["ci_low"]) == (None, None)
+
+
+def test_a_missing_correlation_says_why() -> None:
+    (alone,) = pick(rows_of([1] * 50), check_name="icc")
+    (flat,) = pick(rows_of_units(constant()), check_name="icc")
+    (few,) = pick(rows_of([20, 20]), check_name="icc")
+    (pair,) = pick(rows_of([1, 1]), check_name="icc")
+    for row, reason in ((alone, "one_unit_per_cluster"), (flat, "zero_variance"),
+                        (few, "too_few_clusters"), (pair, "too_few_units")):  # fmt: skip
+        assert (row["value"], row["status"], row["reason_code"]) == (None, "not_run", reason)
+        assert row["message"]
+
+
+def checks(clusters: dict[str, dict[str, int]], units: dict[str, dict[str, int]],
+           **spec: Any) -> list[Row]:  # fmt: skip
+    spec = SPEC | spec
     held = [{"experiment_id": "exp", "variant": name, "n_held": found["n_analysed"],
              "sum_squares": found["n_units"] ** 2 / found["n_analysed"], "smallest": 1,
              "largest": 9, "n_split": 0} | found for name, found in clusters.items()]  # fmt: skip
     counts = st.counts(units).assign(n_unclustered=0)
-    return srm.run(st.due("cluster_rct"), st.registry([{"metric": "y"}], HALF, **SPEC), counts,
+    return srm.run(st.due(spec["design"]), st.registry([{"metric": "y"}], HALF, **spec), counts,
                    pd.DataFrame(held))  # fmt: skip
 
 
@@ -116,3 +147,30 @@ def test_one_huge_cluster_is_named() -> None:
                 check_name="cluster_sizes")  # fmt: skip
     found = {row["variant"]: (row["status"], row["value"]) for row in rows}
     assert found == {"control": ("pass", 0.0), "t": ("warn", pytest.approx(np.sqrt(7)))}
+
+
+@pytest.mark.parametrize(
+    ("cluster", "reason"), [("team", "units_not_independent"), ("unknown", "cluster_unknown")]
+)
+def test_the_file_alone_decides_what_an_encouragement_counts(cluster: str, reason: str) -> None:
+    """One split cluster, or counts far off the plan, do not choose another test."""
+    spec = {"design": "encouragement", "payload": f'{{"seed": 7, "cluster": "{cluster}"}}'}
+    units = {"control": {"enrolled": 1_500}, "t": {"enrolled": 900}}
+    table = {name: {"n_enrolled": n, "n_analysed": n, "n_units": 900}
+             for name, n in (("control", 40), ("t", 8))}  # fmt: skip
+    found = []
+    for split in (0, 1):
+        held = {name: row | {"n_split": split} for name, row in table.items()}
+        rows = pick(checks(held, units, **spec), row_kind="check", segment_dim="all")
+        (gate,) = pick(rows, check_name="srm")
+        assert (gate["status"], gate["reason_code"], gate["gates"]) == ("not_run", reason, False)
+        counted = pick(rows, check_name="srm_units")
+        assert {row["population"] for row in counted} == {"first_exposed", "analysed"}
+        for row in counted:
+            assert (row["status"], row["gates"]) == ("warn", False)
+            assert row["reason_code"] == "units_move_together"
+        found.append([(row["check_name"], row["status"], row["gates"]) for row in rows])
+    assert found[0] == found[1]
+    blocking = checks(table, units, **spec, checks='{"srm_units": {"on_fail": "block"}}')
+    for row in pick(blocking, check_name="srm_units"):
+        assert (row["status"], row["gates"]) == ("fail", True)

@@ -176,9 +176,16 @@ def test_rows_of_the_warehouse() -> None:
 def test_intraclass_correlation_of_nothing_and_of_everything() -> None:
     label, _, y = units(11)
     alike = np.unique(label, return_inverse=True)[1].astype(float)
-    for values, expected in ((alike, 1.0), (np.zeros(len(y)), None)):
+    nothing = (None, "zero_variance")
+    for values, expected in ((alike, (1.0, None)), (np.zeros(len(y)), nothing)):
         arm = linear(totals_of_units(label, {"y": values}), {"y": (1.0,)})
         scatter = float(((values - values.mean()) ** 2).sum())
         assert intraclass([(arm, scatter)]) == expected
     lonely = replace(arm, size=np.ones(len(arm.size)))
-    assert intraclass([(lonely, 1.0)]) is None
+    assert intraclass([(lonely, 1.0)]) == (None, "one_unit_per_cluster")
+    single = linear(totals_of_units(np.zeros(5), {"y": np.arange(5.0)}), {"y": (1.0,)})
+    assert intraclass([(single, 10.0), (single, 10.0)]) == (None, "too_few_clusters")
+    constant = linear(totals_of_units(label, {"y": 0 * y + 0.1}), {"y": (1.0,)})
+    assert constant.square.max() > 0  # rounding, which without the scale has a correlation
+    assert intraclass([(constant, 1e-30)], scale=0.1) == nothing
+    assert intraclass([(constant, 1e-30)])[0] is not None

@@ -118,3 +118,16 @@ def test_what_cannot_be_tested_says_why() -> None:
     assert randomisation(*residuals(label, split, y), 0.05, 1).reason_code == "cluster_split"
     for test in (wild_bootstrap, randomisation):
         assert test(*residuals(label, arm, 0 * y), 0.05, 1).reason_code == "zero_variance"
+
+
+def test_rounding_is_no_variation() -> None:
+    """A constant far from zero: totals of 0.1 differ from n times the mean in the last digit."""
+    label, arm, y = units(clusters=10)
+    effect, one, zero = residuals(label, arm, 0 * y + 0.1)
+    assert abs(one.total).max() > 0
+    for test in (wild_bootstrap, randomisation):
+        found = test(effect, one, zero, 0.05, 1, scale=0.1)
+        assert (found.status, found.reason_code) == ("skipped", "zero_variance")
+        assert (found.p_value, found.ci_low, found.ci_high) == (None, None, None)
+        tiny = test(*residuals(label, arm, 0.1 + 1e-9 * y), 0.05, 1, scale=0.1)
+        assert tiny.p_value is not None

@@ -75,10 +75,10 @@ def _other_errors(what: Comparison, found: Contrast, arms: Arms, method: str) ->
     n_clusters, (first, second) = sum(usual.n_clusters or ()), effect_residuals(found, arms)
     settings = (usual.effect, first, second, what.metric.alpha, what.experiment.seed)
     if n_clusters < BOOTSTRAP_BELOW:
-        result = wild_bootstrap(*settings)
+        result = wild_bootstrap(*settings, scale=usual.scale)
         rows.append(row_of(what, usual, result, method, ci_kind="bootstrap"))
     if n_clusters < PERMUTATION_BELOW:
-        result = randomisation(*settings)
+        result = randomisation(*settings, scale=usual.scale)
         rows.append(row_of(what, usual, result, method, ci_kind="permutation"))
     return rows
 
@@ -97,18 +97,22 @@ def _icc_rows(experiment: Experiment, metric: Metric, tables: Tables) -> list[Ro
         return []
     arms: dict[str, Any] = {}
     effects: dict[str, float | None] = {}
+    value, reason = None, None
     for variant in experiment.treatments:
         strata = tables.strata(experiment, variant, "main", metric.name)
         totals = tables.totals_of(experiment, variant, "main", metric.name)
         plain = compare(strata, metric, metric.plain_method)
+        reason = reason or plain.reason
         if totals is None:
             continue
         effects[variant] = design_effect(strata, metric, totals)
         sides = zip((variant, experiment.control), (plain.variant, plain.baseline), totals,
                     strict=True)  # fmt: skip
         arms |= {name: (total, arm.sd) for name, arm, total in sides if arm.sd is not None}
-    value = correlation(arms, metric.is_ratio) if arms else None
-    reason = "too_few_clusters" if value is None else None
+    if arms:
+        value, reason = correlation(arms, metric.is_ratio)
+    elif reason is None:
+        reason = "no_units"
     row = check_row(
         experiment_id=experiment.id, check_name="icc", metric=metric.name, population="analysed",
         value=value, value_name="intraclass_correlation",

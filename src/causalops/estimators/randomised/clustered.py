@@ -94,22 +94,24 @@ def cluster_means(arms: Arms, ratio: bool) -> Contrast:
                    variance=parts[0][0] + parts[1][0])  # fmt: skip
 
 
-def correlation(arms: Mapping[str, tuple[Totals, float]], ratio: bool) -> float | None:
+def correlation(
+    arms: Mapping[str, tuple[Totals, float]], ratio: bool
+) -> tuple[float | None, str | None]:
     """Intraclass correlation of a metric within arms, from each arm's totals and unit-level sd.
 
     Ratios are linearised as (y - R z) / mean z at the arm's own levels, and so is their sd.
+    Without a correlation the second value is the reason.
     """
-    listed = []
+    listed, scale = [], 0.0
     for arm, sd in arms.values():
-        loadings = {"y": (1.0,)}
-        if ratio:
-            top, bottom = (
-                float(arm.column(p).sum() / arm.n_units + arm.shift[arm.parts.index(p)])
-                for p in "yz"
-            )
-            loadings = {"y": (1 / bottom,), "z": (-top / bottom**2,)}
+        top, bottom = (
+            float(arm.column(p).sum() / arm.n_units + arm.shift[arm.parts.index(p)])
+            for p in ("yz" if ratio else "yy")
+        )
+        loadings = {"y": (1 / bottom,), "z": (-top / bottom**2,)} if ratio else {"y": (1.0,)}
+        scale = max(scale, abs(top / bottom if ratio else top))
         listed.append((linear(arm, loadings), sd * sd * (arm.n_units - 1)))
-    return intraclass(listed)
+    return intraclass(listed, scale)
 
 
 def _mean_of_clusters(arm: Totals) -> tuple[float, float]:

@@ -29,6 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from causalops.estimators.randomised.cluster_totals import Totals
+from causalops.inference import CONSTANT
 from causalops.moments import Floats
 
 MIN_CLUSTERS = 2  # in each arm
@@ -150,17 +151,19 @@ def _satterthwaite(sides: tuple[Linear, Linear], shared: npt.NDArray[np.int64]) 
     return float(trace**2 / square)
 
 
-def intraclass(arms: Iterable[tuple[Linear, float]]) -> float | None:
+def intraclass(
+    arms: Iterable[tuple[Linear, float]], scale: float = 0.0
+) -> tuple[float | None, str | None]:
     """ANOVA estimate of the intraclass correlation, clusters within arms (Donner & Klar 2000).
 
     Each arm comes with its total sum of squares about the arm's mean. With one arm this is the
-    one-way ANOVA: (MSB - MSW) / (MSB + (n0 - 1) MSW). None without variation inside clusters.
+    one-way ANOVA: (MSB - MSW) / (MSB + (n0 - 1) MSW). Without a value the second is the reason:
+    too_few_clusters (no arm has two), one_unit_per_cluster, or zero_variance, which is a standard
+    deviation that is only rounding beside `scale`, the size of the arms' levels.
     """
     between = within = units = clusters = spread = 0.0
-    listed = list(arms)
+    listed = [(arm, squares) for arm, squares in arms if arm.n_units]
     for arm, sum_of_squares in listed:
-        if not arm.n_units:
-            continue
         explained = float(arm.square[:, 0, 0] @ (1 / arm.size))
         between += explained
         within += max(sum_of_squares - explained, 0.0)
@@ -168,9 +171,13 @@ def intraclass(arms: Iterable[tuple[Linear, float]]) -> float | None:
         clusters += arm.n_clusters
         spread += float(arm.count @ arm.size**2) / arm.n_units
     free = clusters - len(listed)
-    if free < 1 or units <= clusters:
-        return None
+    if free < 1:
+        return None, "too_few_clusters"
+    if units <= clusters:
+        return None, "one_unit_per_cluster"
+    if between + within <= units * (CONSTANT * scale) ** 2:
+        return None, "zero_variance"
     msb, msw = between / free, within / (units - clusters)
     typical = (units - spread) / free
     whole = msb + (typical - 1) * msw
-    return float((msb - msw) / whole) if whole > 0 else None
+    return (float((msb - msw) / whole), None) if whole > 0 else (None, "zero_variance")

@@ -63,6 +63,11 @@ class Contrast:
     se_kind: str | None = None
     n_clusters: tuple[int, int] | None = None
 
+    @property
+    def scale(self) -> float:
+        """Size of the compared levels: errors are told from rounding against it."""
+        return max(abs(self.variant.mean or 0.0), abs(self.baseline.mean or 0.0))
+
 
 @dataclass(frozen=True)
 class _Linear:

@@ -157,8 +157,7 @@ def inference_of(found: Contrast, alpha: float) -> Inference:
     """Two-sided test of a contrast."""
     if found.reason is not None or found.effect is None or found.variance is None:
         return unavailable(found.reason or "no_units", found.effect)
-    scale = max(abs(found.variant.mean or 0.0), abs(found.baseline.mean or 0.0))
-    return difference(found.effect, found.variance, found.df, alpha, scale)
+    return difference(found.effect, found.variance, found.df, alpha, found.scale)
 
 
 def _absolute(

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from causalops.estimators.randomised.clusters import MIN_CLUSTERS, Linear
-from causalops.inference import Inference, unavailable
+from causalops.inference import CONSTANT, Inference, unavailable
 from causalops.moments import Floats
 
 REPLICATIONS = 9_999
@@ -49,13 +49,14 @@ class _Joined:
 
 def wild_bootstrap(
     effect: float, variant: Linear, baseline: Linear, alpha: float, seed: int,
-    replications: int = REPLICATIONS,
+    replications: int = REPLICATIONS, scale: float = 0.0,
 ) -> Inference:  # fmt: skip
     """Wild cluster bootstrap-t with the null imposed (Cameron, Gelbach & Miller 2008).
 
     Webb's six-point weights below 12 clusters, else Rademacher's. Under 'the effect is tau' the
     restricted residuals are linear in delta = effect - tau, hence so are the bootstrap's terms
     a + delta b: the weights are drawn once and every tau costs a few vector operations.
+    `scale` is the size of the compared levels, as in `inference.difference`.
     """
     both = _join(variant, baseline)
     if both is None:
@@ -77,18 +78,19 @@ def wild_bootstrap(
         seen = (drawn >= _SAME * abs(delta) / error).sum() if error > 0 else 0
         return float(1 + seen) / (1 + replications)
 
-    return _tested(effect, error, p_value, alpha)
+    return _tested(effect, error, p_value, alpha, scale)
 
 
 def randomisation(
     effect: float, variant: Linear, baseline: Linear, alpha: float, seed: int,
-    most: int = MAX_ASSIGNMENTS,
+    most: int = MAX_ASSIGNMENTS, scale: float = 0.0,
 ) -> Inference:  # fmt: skip
     """Randomisation test of a constant effect, each arm keeping its number of clusters.
 
     All assignments when there are at most `most`, else as many seeded draws. The statistic is
     studentised, so that it is also valid for an average effect when clusters are many (Wu & Ding
     2021). Exact for tau = 0; elsewhere up to the slopes of covariates, which are held fixed.
+    `scale` is the size of the compared levels, as in `inference.difference`.
     """
     both = _join(variant, baseline)
     if both is None:
@@ -108,7 +110,7 @@ def randomisation(
         count = float((drawn >= _SAME * seen).sum())
         return count / len(chosen) if is_exact else (1 + count) / (1 + len(chosen))
 
-    return _tested(effect, error, p_value, alpha)
+    return _tested(effect, error, p_value, alpha, scale)
 
 
 def _join(variant: Linear, baseline: Linear) -> _Joined | None:
@@ -173,10 +175,12 @@ def _studentised(top: Floats, variance: Floats) -> Floats:
     return np.where(np.isnan(value), 0.0, value)
 
 
-def _tested(effect: float, error: float, p_value: PValues, alpha: float) -> Inference:
+def _tested(
+    effect: float, error: float, p_value: PValues, alpha: float, scale: float
+) -> Inference:
     if not (math.isfinite(effect) and math.isfinite(error)):
         return unavailable("not_finite", effect, "failed")
-    if error <= 0:
+    if error <= CONSTANT * abs(scale):
         return unavailable("zero_variance", effect)
     low, high = (_bound(p_value, effect, sign * error, alpha) for sign in (-1.0, 1.0))
     shapes = {(False, False): "interval", (True, False): "below_only",

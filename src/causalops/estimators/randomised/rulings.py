@@ -9,7 +9,7 @@ WARNING_ONLY = frozenset(
     {
         *("balance", "missing_by_arm", "immature_by_arm", "dominance", "skewness"),
         *("protocol_change", "late_rows", "future_rows", "placebo", "cluster_unknown"),
-        *("edges_cut", "neighbour_exposure", "spillover"),
+        *("edges_cut", "neighbour_exposure", "spillover", "srm_units"),
     }
 )
 

@@ -70,7 +70,10 @@ def _edges_cut(experiment: Experiment, arms: dict[str, Record]) -> Row:
 
 
 def _exposures(experiment: Experiment, arms: dict[str, Record]) -> list[Row]:
-    """The mean share of treated neighbours by arm; ideally 0 in the control and 1 elsewhere."""
+    """The mean share of treated neighbours by arm; ideally 0 in the control and 1 elsewhere.
+
+    Neighbours of a treated unit count as treated when they are in its own arm.
+    """
     rows = []
     for name in experiment.weights:
         arm = arms.get(name, {})

@@ -21,7 +21,8 @@ from causalops.reasons import REASONS
 from causalops.results import Row, check_row
 from causalops.spec.words import UNKNOWN_CLUSTER
 
-DESIGNS = ("ab_test", "aa_test", "encouragement", "cluster_rct")
+CLUSTER_RCT = "cluster_rct"
+DESIGNS = ("ab_test", "aa_test", "encouragement", CLUSTER_RCT)
 THRESHOLD = 0.001
 SMALL_DEVIATION = 0.001  # of the arm's expected count: visible only in huge experiments
 CROSSOVER_WARN, CROSSOVER_FAIL = 0.01, 0.10
@@ -56,25 +57,17 @@ def _experiment_rows(
     overall = [row for row in counts if row["segment_dim"] == "all"]
     sums = _sums(overall)
     rows = _srm_rows(experiment, sums)
-    is_whole = _randomises_clusters(experiment, clusters)
-    if not is_whole:
+    is_clustered = experiment.cluster is not None
+    if not is_clustered:
         rows += _segment_rows(experiment, counts) + _worst_day(experiment, overall)
     rows.append(_crossover(experiment, sums))
     if any(arm["n_triggered"] for arm in sums.values()):
         rows.append(_trigger_balance(experiment, sums))
-    if is_whole:
+    if is_clustered:
         rows = _srm_of_clusters(experiment, clusters) + [_of_units(row) for row in rows]
     rows += [_unplanned(experiment, overall), *cluster_rows(experiment, sums, clusters)]
     rows += clock_rows(experiment) + size_rows(experiment, overall)
     return [ruled(experiment, row) for row in rows] + exposure_curve(experiment, overall)
-
-
-def _randomises_clusters(experiment: Experiment, clusters: ClusterCounts) -> bool:
-    """Whether whole clusters were assigned: by design, or as no cluster is in several arms."""
-    if experiment.design == "cluster_rct" or experiment.cluster == UNKNOWN_CLUSTER:
-        return True
-    is_split = any(count(row.get("n_split")) for row in clusters.values())
-    return experiment.has_clusters and bool(clusters) and not is_split
 
 
 def _srm_rows(experiment: Experiment, sums: Mapping[str, Mapping[str, int]]) -> list[Row]:
@@ -89,9 +82,14 @@ def _srm_rows(experiment: Experiment, sums: Mapping[str, Mapping[str, int]]) -> 
 
 
 def _srm_of_clusters(experiment: Experiment, clusters: ClusterCounts) -> list[Row]:
-    """What was randomised is what is counted: clusters, by the arm that holds most of each."""
-    if experiment.cluster == UNKNOWN_CLUSTER:
-        reason = "cluster_unknown"
+    """Where clusters were randomised they are counted, by the arm that holds most of each.
+
+    An encouragement names clusters whether they or units within them were assigned: counts of
+    clusters fit the first only, of units the second only. So neither gates, whatever the data show.
+    """
+    if experiment.design != CLUSTER_RCT:
+        is_unknown = experiment.cluster == UNKNOWN_CLUSTER
+        reason = "cluster_unknown" if is_unknown else "units_not_independent"
         return [check_row(
             experiment_id=experiment.id, check_name="srm", population="first_exposed",
             status="not_run", reason_code=reason, message=REASONS[reason],
@@ -105,7 +103,7 @@ def _srm_of_clusters(experiment: Experiment, clusters: ClusterCounts) -> list[Ro
 
 
 def _of_units(row: Row) -> Row:
-    """A test of units where clusters were randomised: they move together, so it only warns.
+    """A test of units that may have been randomised in clusters and move together: it only warns.
 
     A share that is too large by itself (crossovers) still fails.
     """
