@@ -219,7 +219,9 @@ def test_few_clusters_have_their_own_rows(built: Project, values: pd.DataFrame) 
                       "and metric = 'revenue' and segment_dim = 'all'")  # fmt: skip
     kinds = set(few.loc[few["analysis"] == "main", "ci_kind"])
     assert kinds >= {"fixed", "bootstrap", "permutation", "delta", "fieller"}
-    assert (few["status"] == "ok").all()
+    looks = few["ci_kind"] == "sequential"
+    assert set(few.loc[looks, "reason_code"]) == {"too_few_to_look"}
+    assert (few.loc[~looks, "status"] == "ok").all()
     lift = few[few["is_headline"] & (few["scale"] == "relative")].iloc[0]
     head = few[few["is_headline"] & (few["scale"] == "absolute")].iloc[0]
     assert lift["df"] == head["df"] < 10
