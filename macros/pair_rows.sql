@@ -66,3 +66,27 @@
         and shift_{{ side }}.part = '{{ pair[side] }}'
     {%- endfor %}
 {%- endmacro %}
+
+{# The CTEs block_1, block_2, ...: shifted sums of every block's pairs, by cell. #}
+{% macro block_ctes(blocks, cell) -%}
+    {%- for block in blocks %}
+block_{{ block.block_id }} as (
+    {{ causalops.block_sums(block, cell) }}
+),
+    {%- endfor %}
+{%- endmacro %}
+
+{# Every pair of every block by cell, from those CTEs; `is_square` keeps the pairs of a part with itself. #}
+{% macro all_pairs(blocks, cell, is_square=false) -%}
+    {{ causalops.empty_pairs(cell) }}
+    {%- for block in blocks %}
+    {%- for pair in causalops.block_pairs(block) if pair.a == pair.b or not is_square %}
+    union all
+    {{ causalops.pair_from_sums(block, pair, cell) }}
+    {%- if pair.is_zero_filled %}
+    union all
+    {{ causalops.pair_from_absent_units(block, pair, cell) }}
+    {%- endif %}
+    {%- endfor %}
+    {%- endfor %}
+{%- endmacro %}

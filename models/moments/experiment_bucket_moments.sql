@@ -6,7 +6,7 @@
 with
 
 unit_values as (
-    select * from {{ ref('causalops', 'experiment_unit_values') }}
+    select * from {{ ref('causalops', 'experiment_unit_values') }} where not is_crossover
 ),
 
 metrics as (
@@ -28,24 +28,9 @@ exposure_cells as (
     where exclusion_reason is null
     group by experiment_id, variant, bucket, exposure_day
 ),
-{% for block in blocks %}
-block_{{ block.block_id }} as (
-    {{ causalops.block_sums(block, ['variant', 'bucket', 'is_crossover']) }}
-),
-{% endfor %}
+{{ causalops.block_ctes(blocks, ['variant', 'bucket']) }}
 pairs as (
-    {{ causalops.empty_pairs(['variant', 'bucket']) }}
-    {%- for block in blocks %}
-    {%- for pair in causalops.block_pairs(block) %}
-    union all
-    {{ causalops.pair_from_sums(block, pair, ['variant', 'bucket']) }}
-    where not sums.is_crossover
-    {%- if pair.is_zero_filled %}
-    union all
-    {{ causalops.pair_from_absent_units(block, pair, ['variant', 'bucket']) }}
-    {%- endif %}
-    {%- endfor %}
-    {%- endfor %}
+    {{ causalops.all_pairs(blocks, ['variant', 'bucket']) }}
 ),
 
 sums as (

@@ -30,23 +30,9 @@ exposure_cells as (
     where exclusion_reason is null or exclusion_reason = 'crossover'
     group by experiment_id, {{ cell | join(', ') }}
 ),
-{% for block in blocks %}
-block_{{ block.block_id }} as (
-    {{ causalops.block_sums(block, cell) }}
-),
-{% endfor %}
+{{ causalops.block_ctes(blocks, cell) }}
 pairs as (
-    {{ causalops.empty_pairs(cell) }}
-    {%- for block in blocks %}
-    {%- for pair in causalops.block_pairs(block) %}
-    union all
-    {{ causalops.pair_from_sums(block, pair, cell) }}
-    {%- if pair.is_zero_filled %}
-    union all
-    {{ causalops.pair_from_absent_units(block, pair, cell) }}
-    {%- endif %}
-    {%- endfor %}
-    {%- endfor %}
+    {{ causalops.all_pairs(blocks, cell) }}
 )
 
 select

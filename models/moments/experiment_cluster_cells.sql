@@ -32,23 +32,9 @@ exposure_cells as (
         and (exclusion_reason is null or exclusion_reason = 'crossover')
     group by experiment_id, exposure_day, {{ cell | join(', ') }}
 ),
-{% for block in blocks %}
-block_{{ block.block_id }} as (
-    {{ causalops.block_sums(block, cell) }}
-),
-{% endfor %}
+{{ causalops.block_ctes(blocks, cell) }}
 totals as (
-    {{ causalops.empty_pairs(cell) }}
-    {%- for block in blocks %}
-    {%- for pair in causalops.block_pairs(block) if pair.a == pair.b %}
-    union all
-    {{ causalops.pair_from_sums(block, pair, cell) }}
-    {%- if pair.is_zero_filled %}
-    union all
-    {{ causalops.pair_from_absent_units(block, pair, cell) }}
-    {%- endif %}
-    {%- endfor %}
-    {%- endfor %}
+    {{ causalops.all_pairs(blocks, cell, is_square=true) }}
 )
 
 select
