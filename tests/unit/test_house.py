@@ -57,3 +57,9 @@ def test_every_package_relation_is_called_experiment() -> None:
     assert [name for name in names if not name.startswith("experiment_")] == []
     aliases = [re.search(r'alias="(experiment_\w+)"', path.read_text()) for path in PYTHON_MODELS]
     assert all(aliases)
+
+
+def test_every_test_module_has_a_name_of_its_own() -> None:
+    """pytest imports test modules by their bare names: a second one of a name stops every run."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
