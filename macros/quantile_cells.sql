@@ -24,9 +24,3 @@
     group by metrics.experiment_id, metrics.analysis, metrics.metric, exposures.{{ cell | join(', exposures.') }}
     {%- endif %}
 {%- endmacro %}
-
-{# The blocks whose outcome is ranked by unit. #}
-{% macro ranked_blocks(registry) -%}
-    {%- set numbers = causalops.registry_rows(registry, 'quantile') | selectattr('name', 'equalto', 'unit') | map(attribute='block_id') | list -%}
-    {{ return(causalops.registry_rows(registry, 'block') | selectattr('block_id', 'in', numbers) | list) }}
-{%- endmacro %}

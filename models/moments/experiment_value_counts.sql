@@ -43,7 +43,7 @@ cells as (
         cast(null as {{ causalops.type_double() }}) as value,
         cast(null as {{ dbt.type_bigint() }}) as n
     where 1 = 0
-    {%- for block in causalops.ranked_blocks(registry) %}
+    {%- for block in causalops.blocks_for(registry, 'unit_quantiles') %}
     union all
     {{ causalops.quantile_cells(block, cell) }}
     {%- endfor %}

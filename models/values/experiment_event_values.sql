@@ -36,19 +36,7 @@ event_slots as (
 ),
 
 exposures as (
-    select
-        exposures.experiment_id,
-        exposures.unit_id,
-        exposures.exposed_at,
-        exposures.exposure_day,
-        due.unit,
-        due.as_of_date,
-        {{ causalops.days_between('exposures.exposure_day', 'coalesce(due.end_date, due.as_of_date)') }} as open_to
-    from {{ ref('causalops', 'experiment_exposures') }} as exposures
-    inner join due
-        on due.experiment_id = exposures.experiment_id
-    where exposures.exclusion_reason is null
-        or exposures.exclusion_reason = 'crossover'
+    {{ causalops.scanned_exposures(ref('causalops', 'experiment_exposures')) }}
 ),
 
 event_values as (

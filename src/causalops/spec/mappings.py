@@ -46,6 +46,8 @@ def uses_of(plan: Plan, metric: PlannedMetric) -> Iterator[str]:
     """Which of the tables that few experiments need must hold this metric's block."""
     if plan.spec.cluster in plan.assignment.clusters:
         yield "clusters"
+    if metric.level == "unit":
+        yield "unit_quantiles"
     if metric.analysis == MAIN:
         if metric.mature_days is not None:
             yield "day_offsets"

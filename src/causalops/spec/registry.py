@@ -163,7 +163,7 @@ def _experiment_rows(
     if plan.spec.network is not None:
         yield _row(
             row_kind="network", experiment_id=name, name=plan.spec.network,
-            control=plan.spec.control_name, payload="{}",
+            control=plan.spec.control_name,
         )  # fmt: skip
     yield _input_row(plan, plan.assignment_model, "assignment", plan.assignment)
     for fact in plan.facts:
@@ -282,5 +282,4 @@ def _quantile_rows(
             metric=metric.name, name=metric.level, position=position, quantile=quantile,
             critical_value=NormalDist().inv_cdf(1 - (metric.alpha or 0.05) / 2),
             input_model=placed.part.measure.fact, slot=placed.slot, block_id=block_id,
-            payload="{}",
         )  # fmt: skip

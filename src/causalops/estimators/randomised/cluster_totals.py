@@ -26,16 +26,12 @@ _COLUMNS = ("label", "n_clusters", "n_units", "a", "b", "shift_a", "sum_a", "sum
 
 
 @dataclass(frozen=True)
-class Totals:
-    """Totals of one arm's clusters, by group; `shift` (P) was taken off each part's values."""
+class Groups:
+    """The groups of one arm's clusters."""
 
-    parts: tuple[str, ...]
     labels: tuple[str, ...]
     size: Floats
     count: Floats
-    total: Floats
-    cross: Floats
-    shift: Floats
 
     @property
     def n_units(self) -> float:
@@ -44,6 +40,16 @@ class Totals:
     @property
     def n_clusters(self) -> int:
         return int(self.count.sum())
+
+
+@dataclass(frozen=True)
+class Totals(Groups):
+    """Totals of one arm's clusters, by group; `shift` (P) was taken off each part's values."""
+
+    parts: tuple[str, ...]
+    total: Floats
+    cross: Floats
+    shift: Floats
 
     @property
     def is_single(self) -> bool:
@@ -65,7 +71,7 @@ def totals(
     for index, name in enumerate(names):
         total[:, index] = np.asarray(parts[name], dtype=float)
     return Totals(
-        names, tuple(labels), np.asarray(size, dtype=float), np.ones(len(labels)), total,
+        tuple(labels), np.asarray(size, dtype=float), np.ones(len(labels)), names, total,
         total[:, :, None] * total[:, None, :], np.array([(shift or {}).get(n, 0.0) for n in names]),
     )  # fmt: skip
 
@@ -97,7 +103,7 @@ def by_size(arm: Totals, name: str) -> Totals:
     for target, values in zip(grouped, (arm.count, arm.total, arm.cross), strict=True):
         np.add.at(target, where, values)
     labels = tuple(f"{name}: {size:.0f}" for size in sizes)
-    return Totals(arm.parts, labels, sizes, grouped[0], grouped[1], grouped[2], arm.shift)
+    return Totals(labels, sizes, grouped[0], arm.parts, grouped[1], grouped[2], arm.shift)
 
 
 def complete(arm: Totals, centres: Mapping[str, float]) -> Totals:
@@ -167,7 +173,7 @@ def totals_of_columns(columns: Mapping[str, npt.NDArray[Any]]) -> Totals:
         values = columns["sum_ab"][many].astype(float)
         cross[group[many], a[many], b] = cross[group[many], b, a[many]] = values
     parts = tuple(str(name) for name in names)
-    return Totals(parts, tuple(map(str, labels)), size, count, total, cross, shift)
+    return Totals(tuple(map(str, labels)), size, count, parts, total, cross, shift)
 
 
 EMPTY = totals((), (), {})

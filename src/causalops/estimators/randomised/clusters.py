@@ -28,7 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from causalops.estimators.randomised.cluster_totals import Totals
+from causalops.estimators.randomised.cluster_totals import Groups, Totals
 from causalops.inference import CONSTANT
 from causalops.moments import Floats
 
@@ -36,22 +36,11 @@ MIN_CLUSTERS = 2  # in each arm
 
 
 @dataclass(frozen=True)
-class Linear:
+class Linear(Groups):
     """Residual totals (G, m) of one arm for m estimates, and sums of their products."""
 
-    labels: tuple[str, ...]
-    size: Floats
-    count: Floats
     total: Floats
     square: Floats
-
-    @property
-    def n_units(self) -> float:
-        return float(self.size @ self.count)
-
-    @property
-    def n_clusters(self) -> int:
-        return int(self.count.sum())
 
 
 @dataclass(frozen=True)

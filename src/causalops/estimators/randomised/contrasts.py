@@ -229,8 +229,7 @@ def _arm(block: Block, ratio: bool) -> Arm:
         mean = float(linear.levels[0])
     if not math.isfinite(mean):
         return Arm(n)
-    spread = max(square, 0.0) / (n - 1) if n > 1 else math.nan
-    return Arm(n, mean, math.sqrt(spread) if n > 1 else None)
+    return Arm(n, mean, math.sqrt(max(square, 0.0) / (n - 1)) if n > 1 else None)
 
 
 def _linear(strata: Sequence[Moments], share: Floats) -> _Linear:

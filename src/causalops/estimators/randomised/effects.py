@@ -198,7 +198,7 @@ def row_of(
     if reason in ("no_units", "empty_arm") and what.is_immature:
         reason = "immature"
     note = found.note or ("cap_not_applied" if what.is_cap_ignored else None)
-    is_adjusted = ENGINES.get(method.removeprefix("2sls_")) in ("cuped", "lin")
+    is_adjusted = ENGINES.get(method.removeprefix(f"{TWO_STAGE}_")) in ("cuped", "lin")
     if status == "ok" and note is not None and (is_adjusted or note not in _ADJUSTMENT_NOTES):
         status, reason = "warning", note
     has_error = result.std_error is not None
