@@ -8,6 +8,13 @@ from pathlib import Path
 import pytest
 from harness import Project
 
+WHOLE_RUNS = {"pipeline", "faults", "consumer"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole runs first: with two workers a long file then never comes last and alone."""
+    items.sort(key=lambda item: item.path.parent.name not in WHOLE_RUNS)
+
 
 @pytest.fixture(scope="session")
 def new_project(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Project]:

@@ -1,7 +1,7 @@
 """A throw-away dbt project with the package installed, for tests of whole runs.
 
-Every dbt command is a process of its own, so that it can be killed; what it did is read from
-`run_results.json` and from the DuckDB file, which is opened only between commands.
+What a dbt command did is read from `run_results.json` and from the DuckDB file, which is opened
+only between commands.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from typing import Any
 import duckdb
 import pandas as pd
 import yaml
+from forked_dbt import Command, start
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-DBT = Path(sys.executable).parent / "dbt"
 RUN_COLUMNS = ("run_id", "computed_at", "committed_at", "code_version")
 PUBLIC_VIEWS = ("estimates", "checks", "curves", "scorecard")
 
@@ -112,28 +112,19 @@ class Project:
         text = f"{{% call causalops.experiment() %}}\n{block.strip()}\n{{% endcall %}}\n"
         return self.write(f"models/experiments/{name}.sql", text)
 
-    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, **environment: str) -> Command:
         """Start a dbt command without waiting for it."""
-        own = {"DO_NOT_TRACK": "1", "DBT_PROFILES_DIR": str(self.root)}
-        return subprocess.Popen(
-            [str(DBT), *arguments],
-            cwd=self.root,
-            env=os.environ | own | environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        return start(arguments, self.root, {"DBT_PROFILES_DIR": str(self.root), **environment})
 
     def dbt(self, *arguments: str, fails: bool = False, **environment: str) -> Run:
         """Run a dbt command; unless it `fails` as expected, its exit code must be 0."""
         results = self.root / "target" / "run_results.json"
         results.unlink(missing_ok=True)
-        process = self.start("--no-use-colors", *arguments, **environment)
-        output, _ = process.communicate()
+        code, output = self.start("--no-use-colors", *arguments, **environment).finished()
         items = json.loads(results.read_text())["results"] if results.exists() else []
         statuses = {item["unique_id"].split(".")[2]: item["status"] for item in items}
-        assert (process.returncode != 0) == fails, output[-4000:]
-        return Run(process.returncode, output, statuses)
+        assert (code != 0) == fails, output[-4000:]
+        return Run(code, output, statuses)
 
     def build(self, *arguments: str, **environment: str) -> Run:
         """`dbt build` of the whole project."""

@@ -7,8 +7,6 @@ statements hold is simulated in tests/calibration.
 from __future__ import annotations
 
 import hashlib
-import os
-import subprocess
 from pathlib import Path
 
 import duckdb
@@ -17,7 +15,8 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from border_matrices import dense
-from harness import DBT, REPOSITORY
+from forked_dbt import start
+from harness import REPOSITORY
 from row_level import welch
 
 ZONE = "Asia/Seoul"
@@ -31,13 +30,12 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnection:
     if not (packages / "causalops").exists():
         (packages / "causalops").symlink_to(Path("..") / "..")
     project = str(REPOSITORY / "demo")
-    done = subprocess.run(
-        [str(DBT), "build", "--project-dir", project, "--profiles-dir", project,
+    code, output = start(
+        ["build", "--project-dir", project, "--profiles-dir", project,
          "--target-path", str(folder / "target"), "--log-path", str(folder / "logs")],
-        env={**os.environ, "CAUSALOPS_DB": str(folder / "demo.duckdb"), "DO_NOT_TRACK": "1"},
-        cwd=folder, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout[-3000:]
+        folder, {"CAUSALOPS_DB": str(folder / "demo.duckdb")},
+    ).finished()  # fmt: skip
+    assert code == 0, output[-3000:]
     return duckdb.connect(str(folder / "demo.duckdb"), read_only=True)
 
 
