@@ -1,4 +1,4 @@
-{# One scan of one input model for `experiment_clock`. `source` is an assignment or fact mapping. The
+{# One scan of one input model for `experiment_clock`. `source` is an assignment, fact or dataset mapping. The
    inner aliases carry a prefix, so that no column of the user's can be mistaken for them. #}
 {% macro clock_branch(role, source, slots) -%}
     {%- set map = source.payload -%}
@@ -41,6 +41,8 @@
         {%- for name in [map.key, map.received, map.exclude] + (map.clusters or []) if name -%}{%- do names.append(name) -%}{%- endfor -%}
         {%- for stamp in [map.timestamp, map.trigger] if stamp -%}{%- do names.append(stamp.column) -%}{%- endfor -%}
         {%- do hashes.update({0: causalops.source_columns(names)}) -%}
+    {%- elif role == 'dataset' -%}
+        {%- do hashes.update({0: causalops.source_columns(map.hashed)}) -%}
     {%- endif -%}
     {%- for measure in map.slots or [] -%}
         {%- set names = [source.unit_column] + ([map.timestamp.column] if map.timestamp else []) -%}

@@ -1,10 +1,11 @@
 -- grain: role, input_model, unit, assignment_key, day. one scan per input model: how many rows each local
 -- day holds and an order-free integer hash of the columns that experiments read (hash_0 for the rows
--- of an assignment model, hash_<slot> for the measures of a fact). Says how far the data reach and
+-- of an assignment model, hash_<slot> for the measures of a fact). The unit of a dataset is the experiment
+-- that reads it, as each reads columns of its own. Says how far the data reach and
 -- whether they changed. Models that no open experiment reads are not scanned.
 {%- set registry = ref('causalops', 'registry') -%}
 {%- set slots = range(1, var('max_slots') + 1) %}
-{%- for name in causalops.input_models(['assignment_models', 'fact_models']) %}
+{%- for name in causalops.input_models(['assignment_models', 'fact_models', 'dataset_models']) %}
 -- depends_on: {{ ref(name) }}
 {%- endfor %}
 
@@ -34,8 +35,8 @@ input_days as (
         cast(null as {{ causalops.type_wide_integer() }}) as hash_{{ slot }}
         {%- endfor %}
     where 1 = 0
-    {%- for role in ['assignment', 'fact'] %}
-    {%- for source in causalops.registry_rows(registry, role) %}
+    {%- for role in ['assignment', 'fact', 'dataset'] %}
+    {%- for source in causalops.registry_rows(registry, role) if role != 'dataset' or source.payload.hashed %}
     union all
     {{ causalops.clock_branch(role, source, slots) }}
     {%- endfor %}

@@ -81,5 +81,6 @@ REASONS: dict[str, str] = {
     "no_neighbours": "No analysed unit has a neighbour in the network among the analysed units.",
     "spillover": "Control units with treated neighbours differ from those without: the treatment "
     "reaches the control arm, and the effect shown is probably too small.",
+    "sign_depends_on_specification": "Some specifications give an effect of the other sign.",
     "few_border_units": "Too few control units, or too few clusters, border on treated ones.",
 }

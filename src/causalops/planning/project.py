@@ -119,6 +119,8 @@ def _planned(project: Project, name: str) -> Plan:
     if item.plan is None:
         said = "\n".join(str(problem) for problem in item.problems)
         raise PlanningError(f"experiment {name} cannot be planned:\n{said}")
+    if not isinstance(item.plan, Plan):
+        raise PlanningError(f"experiment {name} reads a dataset: no size is to be planned")
     return item.plan
 
 

@@ -12,8 +12,8 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from causalops.spec.column_types import time_kind
 from causalops.spec.inputs import Filter
-from causalops.spec.mappings import time_kind
 from causalops.spec.parts import Measure, Part, Window
 from causalops.spec.plan import Plan, PlannedMetric
 

@@ -66,12 +66,16 @@ def read_catalogue(
         name: _guarded_input(name, document, lists, columns.get(name, {}))
         for name, document in sorted(documents.items())
     }
+    for name in lists.get("dataset_models", ()):
+        # A dataset needs no declaration: its experiments say what its columns are.
+        bare = Input(name, name, ("dataset_models",), columns.get(name, {}))
+        inputs.setdefault(name, bare)
     owners: dict[str, str] = {}
     names: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for item in inputs.values():
-        for metric in _metric_names(documents[item.name].data):
-            owners.setdefault(metric, item.name)
-            names[folded(metric)].append((item.name, metric))
+    for name, document in sorted(documents.items()):
+        for metric in _metric_names(document.data):
+            owners.setdefault(metric, name)
+            names[folded(metric)].append((name, metric))
     for twins in names.values():
         if len(twins) > 1:
             _mark_twins(inputs, twins)

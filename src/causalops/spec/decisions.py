@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from causalops.spec.catalogue import Catalogue
+from causalops.spec.dataset_experiment import ColumnMetric, DatasetExperiment
 from causalops.spec.experiment import Experiment, Fault
 from causalops.spec.schema import MetricUse
 
 SIDES = ("ship_if", "do_not_ship_if")
 Conditions = Mapping[str, tuple[str, ...]]
+Spec = Experiment | DatasetExperiment
+Use = MetricUse | ColumnMetric
 
 
-def conditions(spec: Experiment) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+def conditions(spec: Spec) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """Every (side, metric, verdicts) of the rule; what is better is also not worse."""
     for side in SIDES:
         for metric, verdicts in _side(spec, side).items():
@@ -20,7 +23,7 @@ def conditions(spec: Experiment) -> Iterator[tuple[str, str, tuple[str, ...]]]:
             yield side, metric, tuple(dict.fromkeys((*verdicts, *extra)))
 
 
-def decision_faults(spec: Experiment, catalogue: Catalogue) -> Iterator[Fault]:
+def decision_faults(spec: Spec, catalogue: Catalogue) -> Iterator[Fault]:
     """Rules that name what does not exist, or ask for a verdict that can never come."""
     yield from _margin_faults(spec)
     if spec.decision is None:
@@ -50,11 +53,13 @@ def decision_faults(spec: Experiment, catalogue: Catalogue) -> Iterator[Fault]:
             yield ("decision", "do_not_ship_if", metric), text, verdict
 
 
-def _side(spec: Experiment, side: str) -> Conditions:
+def _side(spec: Spec, side: str) -> Conditions:
     return (getattr(spec.decision, side) if spec.decision else None) or {}
 
 
-def _desired(use: MetricUse, catalogue: Catalogue) -> str | None:
+def _desired(use: Use, catalogue: Catalogue) -> str | None:
+    if isinstance(use, ColumnMetric):
+        return use.desired
     if use.metric not in catalogue.owners:
         return None
     _, metric = catalogue.metric(use.metric)
@@ -62,12 +67,12 @@ def _desired(use: MetricUse, catalogue: Catalogue) -> str | None:
 
 
 def _never(
-    role: str, use: MetricUse, desired: str | None, verdicts: tuple[str, ...]
+    role: str, use: Use, desired: str | None, verdicts: tuple[str, ...]
 ) -> Iterator[str]:
     """Why this metric can never have one of these verdicts."""
     if not verdicts:
         yield "needs at least one verdict, such as better"
-    has_margin = role == "guardrail" and use.margin is not None
+    has_margin = role == "guardrail" and _margin(use) is not None
     if "not_worse" in verdicts and not has_margin:
         yield ("can never be not_worse without a margin: list it as a guardrail, "
                f"{{metric: {use.metric}, margin: 0.02}}")  # fmt: skip
@@ -80,9 +85,14 @@ def _never(
         yield f"can never be different: metric '{use.metric}' has `desired`, so ask for better"
 
 
-def _margin_faults(spec: Experiment) -> Iterator[Fault]:
+def _margin(use: Use) -> float | None:
+    """Columns of a dataset have no margin."""
+    return use.margin if isinstance(use, MetricUse) else None
+
+
+def _margin_faults(spec: Spec) -> Iterator[Fault]:
     """A margin is read for guardrails only."""
     for path, role, use in spec.metrics.by_role() if spec.metrics else ():
-        if use.margin is not None and role != "guardrail":
+        if _margin(use) is not None and role != "guardrail":
             text = f"margin of {{value}} has no effect on a {role} metric: list it as a guardrail"
             yield (*path, "margin"), text, use.name

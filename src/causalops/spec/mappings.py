@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from causalops.spec.catalogue import Columns
+from causalops.spec.column_types import is_numeric, time_kind
 from causalops.spec.hashes import canonical_json
 from causalops.spec.inputs import Assignment
 from causalops.spec.parts import Measure
@@ -16,8 +17,6 @@ from causalops.spec.project import Project
 from causalops.spec.slots import PlacedPart, Placement, SlotBook
 
 Row = dict[str, Any]
-_FLAG_TYPES = ("BOOL", "TINYINT", "SMALLINT", "INT", "BIGINT", "HUGEINT", "UINT", "UTINY", "NUMBER",
-               "DOUBLE", "FLOAT", "REAL", "DECIMAL", "NUMERIC")  # fmt: skip
 
 
 @dataclass
@@ -110,7 +109,7 @@ def compile_rows(
 
 def _assignment(assignment: Assignment, columns: Columns) -> dict[str, Any]:
     trigger = _stamp(assignment.trigger, columns)
-    if trigger and _type(assignment.trigger, columns).startswith(_FLAG_TYPES):
+    if trigger and is_numeric(_type(assignment.trigger, columns)):
         trigger["kind"] = "boolean"
     return {
         "key": assignment.key,
@@ -130,15 +129,6 @@ def _stamp(column: str | None, columns: Columns) -> dict[str, str] | None:
 
 def _type(column: str | None, columns: Columns) -> str:
     return columns.get(column or "", "TIMESTAMP").upper()
-
-
-def time_kind(type_name: str) -> str:
-    """date, timestamptz, timestamp or text, from the type a database gives a column."""
-    if type_name == "DATE":
-        return "date"
-    if "WITH TIME ZONE" in type_name or type_name.startswith(("TIMESTAMPTZ", "TIMESTAMP_TZ")):
-        return "timestamptz"
-    return "timestamp" if type_name.startswith(("TIMESTAMP", "DATETIME")) else "text"
 
 
 def _slot(slot: int, measure: Measure, columns: Columns) -> dict[str, Any]:

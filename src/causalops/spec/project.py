@@ -9,6 +9,9 @@ from typing import Any
 
 from causalops.spec import words
 from causalops.spec.catalogue import Catalogue, Columns, Input, read_catalogue
+from causalops.spec.dataset_experiment import DatasetExperiment, dataset_faults
+from causalops.spec.dataset_plan import DatasetPlan, plan_dataset
+from causalops.spec.decisions import decision_faults
 from causalops.spec.defaults import deep_merge
 from causalops.spec.experiment import Experiment, faults
 from causalops.spec.looks import look_faults
@@ -52,8 +55,8 @@ class Checked:
     """An experiment with its plan, or with the problems that prevent one."""
 
     source: ExperimentSource
-    spec: Experiment | None
-    plan: Plan | None
+    spec: Experiment | DatasetExperiment | None
+    plan: Plan | DatasetPlan | None
     problems: tuple[Problem, ...]
 
 
@@ -125,7 +128,10 @@ def _checked(
         return Checked(source, None, None, said)
     settings = project.settings
     protocol, problems = _protocol(own, document, settings)
-    package = {"status": "running", "alpha": settings.alpha, "n_planned": settings.n_planned}
+    package: dict[str, Any] = {"status": "running", "alpha": settings.alpha}
+    if own.get("design") in words.DATASET_DESIGNS:
+        return _checked_dataset(source, project, settings_document, package)
+    package["n_planned"] = settings.n_planned
     merged = Document(document.file, deep_merge(package, protocol, own), document.lines)
     names = Names(project.catalogue.metric_names, settings.assignment_models)
     spec, found, broken = validated(Experiment, merged, names)
@@ -143,6 +149,44 @@ def _checked(
         problems += found
     located = [_of_protocol(item, own, protocol, settings_document) for item in problems]
     return Checked(source, spec, plan, tuple(located))
+
+
+def _checked_dataset(
+    source: ExperimentSource, project: Project, settings_document: Document | None,
+    package: dict[str, Any],
+) -> Checked:  # fmt: skip
+    """An experiment that reads a dataset."""
+    document, own = source.document, source.document.data
+    protocol, problems = _protocol(own, document, project.settings)
+    merged = Document(document.file, deep_merge(package, protocol, own), document.lines)
+    spec, found, broken = validated(DatasetExperiment, merged)
+    problems += found
+    plan = None
+    if spec is not None:
+        faulty = [*dataset_faults(spec, broken), *decision_faults(spec, project.catalogue)]
+        problems += [_problem(document, path, text, value) for path, text, value in faulty]
+        item, found = _dataset_input(spec, document, project)
+        problems += found
+        if item is not None and not problems:
+            plan, found = plan_dataset(source.name, merged, spec, item, project.settings)
+            problems += found
+    located = [_of_protocol(item, own, protocol, settings_document) for item in problems]
+    return Checked(source, spec, plan, tuple(located))
+
+
+def _dataset_input(
+    spec: DatasetExperiment, document: Document, project: Project
+) -> tuple[Input | None, list[Problem]]:
+    """The dataset as an input; a listed model needs no declaration of its own."""
+    name, models = spec.dataset, project.settings.dataset_models
+    if name is None:
+        return None, []
+    if name not in models:
+        what = "dataset (not listed under vars.causalops.dataset_models)"
+        return None, [unknown(document.file, what, name, models, ("dataset",),
+                              document.line(("dataset",)))]  # fmt: skip
+    item = project.catalogue.inputs[name]
+    return item, item.spoiled("dataset")
 
 
 def _problem(document: Document, path: KeyPath, text: str, value: str | None) -> Problem:

@@ -8,8 +8,11 @@ from typing import Any
 
 from causalops import __version__
 from causalops.spec import words
+from causalops.spec.dataset_experiment import DatasetExperiment
+from causalops.spec.dataset_plan import DatasetPlan
+from causalops.spec.dataset_rows import dataset_fields, dataset_rows
 from causalops.spec.decisions import conditions
-from causalops.spec.experiment import CONTROL
+from causalops.spec.experiment import CONTROL, Experiment
 from causalops.spec.hashes import canonical_json
 from causalops.spec.mappings import BlockBook, compile_rows, uses_of
 from causalops.spec.plan import MAIN, Plan, PlannedMetric, resolved
@@ -26,6 +29,7 @@ METHOD_VERSIONS = {
     "aa_test": "aa_test:3",
     "encouragement": "encouragement:1",
     "cluster_rct": "cluster_rct:1",
+    **{design: f"{design}:1" for design in words.DATASET_DESIGNS},
 }
 
 _TYPES = {
@@ -74,6 +78,9 @@ def registry_rows(spec_rows: Iterable[Mapping[str, Any]]) -> list[Row]:
     for checked in project.experiments:
         plan, placement, problems = _placed(checked, project, slots)
         try:
+            if isinstance(checked.plan, DatasetPlan):
+                rows += _dataset_experiment_rows(checked, checked.plan, problems, project)
+                continue
             rows += list(_experiment_rows(checked, plan, placement, problems, project, blocks))
             if plan is not None and placement is not None:
                 computed.append((plan, placement))
@@ -101,15 +108,15 @@ def _placed(
     """The plan and its slots; no slots for what is not computed now."""
     problems = [str(problem) for problem in checked.problems]
     plan = checked.plan
-    if plan is None or not is_computed(plan, project.settings):
-        return plan, None, problems
+    if plan is None or isinstance(plan, DatasetPlan) or not is_computed(plan, project.settings):
+        return plan if isinstance(plan, Plan) else None, None, problems
     try:
         return plan, slots.place(plan), problems
     except SlotsFullError as error:
         return None, None, [*problems, str(Problem(checked.source.file, str(error)))]
 
 
-def is_computed(plan: Plan, settings: Settings) -> bool:
+def is_computed(plan: Plan | DatasetPlan, settings: Settings) -> bool:
     """Whether this run computes the experiment: its status says so, and so does `only`."""
     is_asked = not settings.only or plan.experiment_id in settings.only
     return plan.spec.status in words.COMPUTED_STATUSES and is_asked
@@ -135,11 +142,7 @@ def _experiment_rows(
     for segment in plan.spec.segments or ():
         slot = plan.assignment.segments.index(segment) + 1
         yield _row(row_kind="segment", experiment_id=name, name=segment, slot=slot)
-    for side, metric_name, verdicts in conditions(plan.spec):
-        yield _row(
-            row_kind="decision", experiment_id=name, name=side, metric=metric_name,
-            payload=canonical_json(verdicts),
-        )  # fmt: skip
+    yield from _decision_rows(name, plan.spec)
     for index, metric in enumerate(plan.metrics):
         parts = placement.parts[index] if placement else None
         block_id = blocks.number(parts, uses_of(plan, metric)) if parts else None
@@ -170,6 +173,28 @@ def _experiment_rows(
         yield _input_row(plan, fact, "fact", project.catalogue.inputs[fact].fact)
 
 
+def _dataset_experiment_rows(
+    checked: Checked, plan: DatasetPlan, problems: list[str], project: Project
+) -> list[Row]:
+    """An experiment that reads a dataset: itself, then its arms, metrics, columns and decision."""
+    is_running = is_computed(plan, project.settings)
+    row = _experiment_row(checked, None, None, problems, project) | {"spec_status": "valid"}
+    row |= dataset_fields(plan, project.settings, is_running)
+    row["method_version"] = METHOD_VERSIONS[plan.spec.design or ""]
+    rows = [row, *(_row(**values) for values in dataset_rows(plan, is_running))]
+    return rows + _decision_rows(plan.experiment_id, plan.spec)
+
+
+def _decision_rows(experiment_id: str, spec: Experiment | DatasetExperiment) -> list[Row]:
+    return [
+        _row(
+            row_kind="decision", experiment_id=experiment_id, name=side, metric=metric_name,
+            payload=canonical_json(verdicts),
+        )
+        for side, metric_name, verdicts in conditions(spec)
+    ]  # fmt: skip
+
+
 def _input_row(plan: Plan, model: str, kind: str, declared: Any) -> Row:
     return _row(
         row_kind="input", experiment_id=plan.experiment_id, input_model=model, name=kind,
@@ -198,8 +223,11 @@ def _experiment_row(
     if spec is not None:
         row |= {
             "design": spec.design or row["design"], "status": spec.status, "owner": spec.owner,
-            "hypothesis": spec.hypothesis, "unit": spec.unit, "start_date": spec.start,
-            "end_date": spec.end, "alpha": spec.alpha, "n_planned": spec.n_planned,
+            "hypothesis": spec.hypothesis, "unit": spec.unit, "alpha": spec.alpha,
+        }  # fmt: skip
+    if isinstance(spec, Experiment):
+        row |= {
+            "start_date": spec.start, "end_date": spec.end, "n_planned": spec.n_planned,
             "control": spec.control or (CONTROL if CONTROL in (spec.variants or {}) else None),
         }  # fmt: skip
     return row if plan is None else row | _planned_fields(plan, placement, project.settings)

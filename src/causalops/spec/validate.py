@@ -78,9 +78,20 @@ def _extra(model: type[Part], loc: KeyPath, error: Any) -> _Said:
     if key in _LATER_KEYS.get(owner.__name__, ()):
         return "key {value} is not available yet", key, ()
     fields = tuple(field.alias or name for name, field in owner.model_fields.items())
-    if owner.__name__ == "Experiment" and key in words.DESIGN_OF_KEY:
-        return f"key {{value}} belongs to {words.DESIGN_OF_KEY[key]}, not to this design", key, ()
+    owners = _designs_of(owner.__name__, key)
+    if owners:
+        return f"key {{value}} belongs to {owners}, not to this design", key, ()
     return "unknown key {value}", key, fields
+
+
+def _designs_of(owner: str, key: str) -> str:
+    """The designs that a key belongs to, when it is one of another kind of experiment."""
+    if owner == "DatasetExperiment" and key in words.RANDOMISED_KEYS:
+        return "the randomised designs"
+    if owner == "Experiment" and key == "dataset":
+        return "the designs that read a dataset"
+    designs = [name for name, keys in words.DATASET_KEYS.items() if key in keys]
+    return ", ".join(designs) if owner == "Experiment" else ""
 
 
 def _other(model: type[Part], loc: KeyPath, error: Any) -> _Said:
@@ -94,6 +105,7 @@ def _other(model: type[Part], loc: KeyPath, error: Any) -> _Said:
 
 _LATER_KEYS: dict[str, frozenset[str]] = {
     "Experiment": words.LATER_EXPERIMENT_KEYS,
+    "DatasetExperiment": words.LATER_EXPERIMENT_KEYS,
     "AssignmentRef": words.LATER_ASSIGNMENT_KEYS,
 }
 _MAKERS: dict[str, Callable[[type[Part], KeyPath, Any], _Said]] = {

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-DESIGNS = ("aa_test", "ab_test", "encouragement", "cluster_rct")
+RANDOMISED_DESIGNS = ("aa_test", "ab_test", "encouragement", "cluster_rct")
+DATASET_DESIGNS = ("its", "did", "matched_did", "synthetic_control", "rdd", "iv", "heckman")
+DESIGNS = (*RANDOMISED_DESIGNS, *DATASET_DESIGNS)
 LATER_DESIGNS = frozenset(
     {
-        "its",
-        "did",
-        "matched_did",
-        "rdd",
-        "iv",
-        "heckman",
-        "synthetic_control",
         "switchback",
         "geo_test",
         "holdout",
@@ -43,27 +38,69 @@ LATER_ASSIGNMENT_KEYS = frozenset(
         "where",
     }
 )
-DESIGN_OF_KEY = {
-    "dataset": "its, did, rdd, iv and heckman",
-    "time": "its and did",
-    "intervention": "its",
-    "seasonality": "its",
-    "treated_from": "did",
-    "treated": "did",
-    "post": "did",
-    "comparison": "did",
-    "anticipation": "did",
-    "donors": "synthetic_control",
-    "match_on": "matched_did",
-    "exact": "matched_did",
-    "score": "rdd",
-    "cutoff": "rdd",
-    "treated_side": "rdd",
-    "treatment": "iv and heckman",
-    "instruments": "iv",
-    "selected": "heckman",
-    "exclusion": "heckman",
+RANDOMISED_KEYS = frozenset(
+    {
+        "assignment",
+        "variants",
+        "control",
+        "start",
+        "end",
+        "segments",
+        "strata",
+        "n_planned",
+        "network",
+        "sequential",
+        "bayesian",
+    }
+)
+DATASET_KEYS = {
+    "its": ("time", "intervention", "seasonality"),
+    "did": ("time", "treated_from", "treated", "post", "comparison", "anticipation"),
+    "matched_did": ("time", "treated_from", "treated", "post", "match_on", "exact"),
+    "synthetic_control": ("time", "treated_from", "treated", "post", "donors"),
+    "rdd": ("score", "cutoff", "treated_side", "received"),
+    "iv": ("treatment", "instruments"),
+    "heckman": ("selected", "exclusion", "treatment", "randomised"),
 }
+"""The keys that belong to each design that reads a dataset."""
+REQUIRED_KEYS = {
+    "its": ("time", "intervention"),
+    "did": (),
+    "matched_did": ("unit", "match_on"),
+    "synthetic_control": ("unit", "time"),
+    "rdd": ("score", "cutoff"),
+    "iv": ("treatment", "instruments"),
+    "heckman": ("selected", "covariates"),
+}
+TREATMENT_PATH_DESIGNS = ("did", "matched_did", "synthetic_control")
+"""Designs in which units become treated at some time: `treated_from`, or `treated` and `post`."""
+DATASET_METHODS = {
+    "its": ("arma", "hac"),
+    "did": ("group_time",),
+    "matched_did": ("matching", "doubly_robust"),
+    "synthetic_control": ("convex_weights",),
+    "rdd": ("local_linear",),
+    "iv": ("two_stage_least_squares", "liml"),
+    "heckman": ("two_step", "maximum_likelihood"),
+}
+"""Methods of each design, the default first; the configuration alone says which is the headline."""
+DATASET_ROBUSTNESS = {
+    "its": ("hac", "no_covariates", "level_only"),
+    "did": ("twfe", "not_yet_treated", "universal_base", "leave_one_cohort_out"),
+    "matched_did": ("doubly_robust", "outcome_regression", "ipw", "no_caliper"),
+    "synthetic_control": ("leave_one_out", "did"),
+    "rdd": ("donut", "half_bandwidth", "double_bandwidth", "local_quadratic", "uniform_kernel"),
+    "iv": ("ols", "liml", "no_covariates"),
+    "heckman": ("ols", "maximum_likelihood", "lee_bounds"),
+}
+"""Alternatives that a design offers by name under `robustness`."""
+ARMS = {
+    "its": ("after", "projected"),
+    "did": ("treated", "untreated"),
+    "matched_did": ("treated", "untreated"),
+    "synthetic_control": ("treated", "untreated"),
+}
+"""Variant and baseline in the results, where the design alone says what they are called."""
 
 STATUSES = ("draft", "running", "stopped", "archived")
 COMPUTED_STATUSES = ("running", "stopped")
@@ -98,6 +135,16 @@ CHECKS = (
     "edges_cut",
     "neighbour_exposure",
     "spillover",
+)
+DATASET_CHECKS = (
+    *("placebo", "specification", "missing_values", "duplicates", "collinearity"),
+    *("calendar", "autocorrelation", "placebo_date"),
+    *("treatment_path", "balanced_panel", "pretrends", "pretrend_power", "honest_did"),
+    *("leave_one_out", "bacon_weights", "pre_fit", "placebo_in_space", "placebo_in_time"),
+    *("overlap", "balance_after", "matched_share", "rosenbaum", "evalue"),
+    *("density", "continuity", "placebo_cutoff", "mass_points", "effective_n"),
+    *("first_stage_strength", "endogeneity", "overidentification"),
+    *("separation", "exclusion", "condition_number"),
 )
 LISTED_ROBUSTNESS = ("unadjusted", "no_winsor", "first_variant", "lin")
 MEASURE_TYPES = ("proportion", "count", "count_distinct", "sum", "mean", "retention")

@@ -13,6 +13,7 @@ from spec_project import BLOCK, COLUMNS, INPUTS
 
 from causalops.cli import main
 from causalops.spec import words
+from causalops.spec.dataset_experiment import DatasetExperiment
 from causalops.spec.experiment import Experiment
 
 VARS = {"assignment_models": ["flags"], "fact_models": ["orders", "visits", "profile"]}
@@ -174,9 +175,12 @@ def test_check_without_a_project(tmp_path):
 def test_schema_covers_every_key():
     result = CliRunner().invoke(main, ["schema"])
     schema = json.loads(result.output)
-    assert set(schema["properties"]) == set(Experiment.model_fields)
-    assert schema["additionalProperties"] is False
-    assert schema["properties"]["design"]["anyOf"][0]["enum"] == list(words.DESIGNS)
+    for model in (Experiment, DatasetExperiment):
+        own = schema["$defs"][model.__name__]
+        assert {"$ref": f"#/$defs/{model.__name__}"} in schema["anyOf"]
+        assert set(own["properties"]) == set(model.model_fields)
+        assert own["additionalProperties"] is False
+        assert own["properties"]["design"]["anyOf"][0]["enum"] == list(words.DESIGNS)
 
 
 def test_new_writes_once_and_checks(project):
@@ -194,7 +198,7 @@ def test_new_writes_once_and_checks(project):
 @pytest.mark.parametrize(
     ("name", "design", "said"),
     [
-        ("a_b", "did", "'did' is not available yet. allowed: aa_test, ab_test"),
+        ("a_b", "bandit", "'bandit' is not available yet. allowed: aa_test, ab_test"),
         ("a_b", "abtest", "'abtest' is not a design. allowed: aa_test, ab_test"),
         ("../x", "ab_test", "'../x' cannot be a name"),
         ("experiment_x", "ab_test", "'experiment_x' cannot be a name"),

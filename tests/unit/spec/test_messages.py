@@ -13,7 +13,10 @@ KEYS = (
     "control, start, end, metrics, segments, strata, covariates, method, robustness, checks, "
     "alpha, n_planned, received, cluster, network, sequential, bayesian, decision"
 )
-DESIGNS = "aa_test, ab_test, encouragement, cluster_rct"
+DESIGNS = (
+    "aa_test, ab_test, encouragement, cluster_rct, its, did, matched_did, synthetic_control, rdd, "
+    "iv, heckman"
+)
 CHECKS = (
     "srm, crossover, unplanned_variants, trigger_balance, balance, missing_by_arm, "
     "immature_by_arm, dominance, skewness, protocol_change, late_rows, future_rows, resplit, "
@@ -42,10 +45,6 @@ BAD = [
         {"status": "runing"},
         "11: status: 'runing' is not one of the allowed words. Did you mean 'running'? "
         "allowed: draft, running, stopped, archived",
-    ),
-    (
-        {"design": "did"},
-        f"2: design: design 'did' is not available yet. allowed: {DESIGNS}",
     ),
     (
         {"design": "bandit"},
@@ -151,7 +150,7 @@ BAD = [
     ),
     (
         {"dataset": "d"},
-        "11: dataset: key 'dataset' belongs to its, did, rdd, iv and heckman, not to this design",
+        "11: dataset: key 'dataset' belongs to the designs that read a dataset, not to this design",
     ),
     (
         {"protocol": "carefl"},

@@ -23,6 +23,11 @@ METRICS = {
     "my_flag": {"type": "proportion", "window_days": 7},
 }
 ORDERS = INPUTS["orders"] | {"metrics": METRICS}
+NUMBERS = (
+    "my_outcome another_outcome age income time year first_year points enrolled years_of_school "
+    "college_nearby works small_children schooling state person region sex"
+)
+DATASET = {**dict.fromkeys(NUMBERS.split(), "DOUBLE"), "month": "DATE"}
 
 
 @pytest.mark.parametrize("design", words.DESIGNS)
@@ -35,7 +40,7 @@ def test_every_line_of_the_file_is_valid(design: str, tmp_path: Path) -> None:
     found = messages(
         bare.replace("my_assignments", "flags"),
         inputs={"flags": FLAGS, "my_edges": EDGES, "orders": ORDERS},
-        columns=COLUMNS | {"my_edges": {"one": "VARCHAR", "two": "VARCHAR"}},
-        settings={"dataset_models": ["my_edges"], "fact_models": ["orders"]},
+        columns=COLUMNS | {"my_edges": {"one": "VARCHAR", "two": "VARCHAR"}, "my_dataset": DATASET},
+        settings={"dataset_models": ["my_edges", "my_dataset"], "fact_models": ["orders"]},
     )
     assert found == []

@@ -9,7 +9,7 @@ from causalops.estimators.randomised.analysis import Tables, experiment_rows, gu
 from causalops.estimators.randomised.balance import joint_test
 from causalops.estimators.randomised.inputs import Cells, Experiment, Metric, experiments
 from causalops.estimators.randomised.resplit import REPLICATIONS, resplit
-from causalops.estimators.randomised.rulings import ruled
+from causalops.estimators.rulings import ruled
 from causalops.inference import finite
 from causalops.moments import Block, merge_all
 from causalops.multiplicity import bonferroni

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from causalops.estimators.randomised.balance import differences, joint_test
 from causalops.estimators.randomised.counts import rate_test
 from causalops.estimators.randomised.inputs import Experiment, Metric, count
-from causalops.estimators.randomised.rulings import ruled
+from causalops.estimators.rulings import ruled
 from causalops.moments import Block, merge_all
 from causalops.multiplicity import holm
 from causalops.reasons import REASONS

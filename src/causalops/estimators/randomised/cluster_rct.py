@@ -29,7 +29,7 @@ from causalops.estimators.randomised.effects import (
 )
 from causalops.estimators.randomised.few_clusters import WEBB_BELOW, randomisation, wild_bootstrap
 from causalops.estimators.randomised.inputs import Experiment, Metric, experiments
-from causalops.estimators.randomised.rulings import ruled
+from causalops.estimators.rulings import ruled
 from causalops.reasons import REASONS
 from causalops.results import Row, check_row
 

@@ -36,7 +36,7 @@ from causalops.estimators.randomised.inputs import (
     Metric,
     experiments,
 )
-from causalops.estimators.randomised.rulings import ruled
+from causalops.estimators.rulings import ruled
 from causalops.inference import Inference, critical, finite, unavailable
 from causalops.reasons import REASONS
 from causalops.results import Row, check_row

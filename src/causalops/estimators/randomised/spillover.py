@@ -8,7 +8,7 @@ from typing import Any
 
 from causalops.estimators.randomised.border import BorderEffect, border, border_effect
 from causalops.estimators.randomised.inputs import Experiment, Record, count, experiments
-from causalops.estimators.randomised.rulings import ruled
+from causalops.estimators.rulings import ruled
 from causalops.frames import records
 from causalops.multiplicity import holm
 from causalops.reasons import REASONS

@@ -14,7 +14,7 @@ from causalops.estimators.randomised.counts import CountTest, rate_test, srm_tes
 from causalops.estimators.randomised.exposure_curve import exposure_curve
 from causalops.estimators.randomised.inputs import Experiment, Record, count, day, experiments
 from causalops.estimators.randomised.progress import size_rows
-from causalops.estimators.randomised.rulings import ruled
+from causalops.estimators.rulings import ruled
 from causalops.frames import records
 from causalops.multiplicity import holm
 from causalops.reasons import REASONS

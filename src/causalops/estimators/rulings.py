@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from causalops.estimators.randomised.inputs import Experiment
+from collections.abc import Mapping
+from typing import Protocol
+
 from causalops.results import Row
 
 WARNING_ONLY = frozenset(
@@ -14,7 +16,14 @@ WARNING_ONLY = frozenset(
 )
 
 
-def ruled(experiment: Experiment, row: Row) -> Row:
+class Ruled(Protocol):
+    """An experiment whose file says what failed checks do."""
+
+    @property
+    def on_fail(self) -> Mapping[str, str]: ...
+
+
+def ruled(experiment: Ruled, row: Row) -> Row:
     """Apply the experiment's `on_fail`: block gates, warn lowers a fail, ignore gates nothing.
 
     A check that can only warn fails where the experiment says `block`. Segments and the triggered

@@ -1,0 +1,39 @@
+{# The rows of one dataset as one analysis reads them: keys as text, time as a number (days since 1970 for
+   dates), numeric columns in generic slots, anything that is no finite number as NULL. `width` and
+   `n_labels` pad the columns for a union. The calling model offers the CTE `due`. #}
+{% macro dataset_rows(source, width=none, n_labels=none) -%}
+    {%- set map = source.payload -%}
+    {%- set slots = {} -%}
+    {%- for column in map.columns -%}{%- do slots.update({column.slot: column.column}) -%}{%- endfor -%}
+    {%- set width = width or slots | length -%}
+    {%- set n_labels = n_labels if n_labels is not none else map.labels | length %}
+    select
+        {{ causalops.text_literal(map.experiment_id) }} as experiment_id,
+        {{ causalops.text_literal(map.analysis) }} as analysis,
+        {{ causalops.optional_text('source', map.unit) }} as unit_id,
+        {{ causalops.optional_text('source', map.cluster) }} as cluster_id,
+        {{ causalops.dataset_time(map.time) }} as period,
+        {{ causalops.dataset_time(map.treated_from) }} as treated_from
+        {%- for slot in range(1, width + 1) %},
+        {% if slot in slots %}{{ causalops.dataset_number(slots[slot]) }}{% else %}cast(null as {{ causalops.type_double() }}){% endif %} as v_{{ slot }}
+        {%- endfor %}
+        {%- for index in range(n_labels) %},
+        {{ causalops.optional_text('source', map.labels[index] if index < map.labels | length else none) }} as label_{{ index + 1 }}
+        {%- endfor %}
+    from {{ ref(source.input_model) }} as source
+    where exists (select 1 from due where experiment_id = {{ causalops.text_literal(map.experiment_id) }})
+{%- endmacro %}
+
+{# A number or a boolean as a finite double. #}
+{% macro dataset_number(column) -%}
+    {{ causalops.safe_number('source.' ~ adapter.quote(column)) }}
+{%- endmacro %}
+
+{% macro dataset_time(stamp) -%}
+    {%- if not stamp -%}cast(null as {{ causalops.type_double() }})
+    {%- elif stamp.kind == 'number' -%}{{ causalops.dataset_number(stamp.column) }}
+    {%- else -%}
+        {%- set day = causalops.local_day(causalops.to_utc('source.' ~ adapter.quote(stamp.column), stamp.kind), stamp.kind, var('timezone')) -%}
+        cast({{ causalops.days_between("cast('1970-01-01' as date)", day) }} as {{ causalops.type_double() }})
+    {%- endif -%}
+{%- endmacro %}

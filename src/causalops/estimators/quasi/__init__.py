@@ -1,0 +1,1 @@
+"""Estimators for experiments that nobody randomised, one module per design."""

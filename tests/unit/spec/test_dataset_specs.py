@@ -1,0 +1,117 @@
+"""Experiments that read a dataset: every slip has one message, and the registry holds the plan."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from spec_project import messages, registry
+
+COLUMNS = {
+    "policy": {"state": "VARCHAR", "year": "INTEGER", "day": "DATE", "first_year": "INTEGER",
+               "first_day": "TIMESTAMP", "rate": "DOUBLE", "age": "BIGINT", "law": "BOOLEAN",
+               "name": "VARCHAR"},
+}  # fmt: skip
+LISTS = {"dataset_models": ["policy"]}
+DID = """\
+design: did
+assumption_note: States would have moved in parallel
+dataset: policy
+unit: state
+time: year
+treated_from: first_year
+metrics: {primary: [{metric: rate, desired: decrease}], placebo: [age]}
+"""
+
+
+def said(block: str) -> list[str]:
+    found = messages(block, columns=COLUMNS, settings=LISTS)
+    return [message.partition("cta.sql:")[2] or message for message in found]
+
+
+def test_a_valid_experiment_has_nothing_to_say() -> None:
+    assert said(DID) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("metric: rate", "metric: rat", "unknown column of dataset 'policy', 'rat'. Did you mean "),
+        ("metric: rate", "metric: name", "column 'name' of 'policy' is VARCHAR, not a number"),
+        ("time: year\n", "", "time: is required beside `treated_from`"),
+        ("treated_from: first_year\n", "", "treated_from: is required (empty = never treated)"),
+        ("treated_from: first_year", "treated_from: first_day", "is TIMESTAMP, `time` is INTEGER"),
+        ("assumption_note: States would have moved in parallel\n", "", "say why the design's"),
+        ("dataset: policy", "dataset: polcy", "Did you mean 'policy'?"),
+        ("unit: state", "unit: state\nvariants: [a, b]", "belongs to the randomised designs"),
+        ("unit: state", "unit: state\ncutoff: 3", "belongs to design 'rdd', not to 'did'"),
+        ("unit: state", "unit: state\ntreated: law", "say the same: keep one"),
+        ("unit: state", "unit: state\nrobustness: [donut]", "is not offered by 'did'"),
+        ("unit: state", "unit: state\nmethod: lin", "is no method of 'did' (group_time)"),
+        ("unit: state", "unit: state\nchecks: {srm: {on_fail: block}}", "not one of the allowed"),
+        ("unit: state", "unit: state\nrobustness: [{name: x, set: {unit: year}}]", "cannot be set"),
+        (
+            "unit: state",
+            "unit: state\nrobustness: [{name: x, set: {comparison: all}}]",
+            "robustness[0].set.comparison: 'all' is not one of the allowed words",
+        ),
+        ("placebo: [age]", "placebo: [age], guardrail: [law]", "guardrail 'law' needs `desired`"),
+    ],
+)
+def test_a_slip_has_a_message(old: str, new: str, message: str) -> None:
+    [found] = said(DID.replace(old, new))
+    assert message in found
+
+
+@pytest.mark.parametrize(("time", "moment"), [("year", "1990-01-01"), ("day", "1990")])
+def test_an_intervention_is_written_as_time_is(time: str, moment: str) -> None:
+    block = f"""\
+design: its
+assumption_note: Nothing else changed
+dataset: policy
+time: {time}
+intervention: {moment}
+metrics: {{primary: [rate]}}
+"""
+    [found] = said(block)
+    assert "intervention" in found
+    assert "as `time` is" in found
+
+
+def rows_of(block: str) -> dict[str, list[dict[str, Any]]]:
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for row in registry(block, columns=COLUMNS, settings=LISTS):
+        rows.setdefault(row["row_kind"], []).append(row)
+    return rows
+
+
+def test_the_registry_holds_the_plan() -> None:
+    again = "robustness: [twfe, {name: adjusted, set: {covariates: [law]}}]\n"
+    rows = rows_of(DID + again)
+    [spec] = rows["experiment"]
+    assert spec["spec_status"] == "valid"
+    assert spec["has_time"] is False
+    assert [(row["name"], row["is_control"]) for row in rows["variant"]] == [
+        ("treated", False), ("untreated", True),
+    ]  # fmt: skip
+    assert [(row["metric"], row["metric_role"]) for row in rows["metric"]] == [
+        ("rate", "primary"), ("age", "placebo"),
+    ]  # fmt: skip
+    main, adjusted = (json.loads(row["payload"]) for row in rows["dataset"])
+    assert [row["analysis"] for row in rows["dataset"]] == ["main", "robustness:adjusted"]
+    assert main["time"] == {"column": "year", "kind": "number"}
+    assert main["hashed"] == ["age", "first_year", "law", "rate", "state", "year"]
+    assert (main["needs_rows"], adjusted["needs_rows"]) == (False, True)
+    assert [(item["role"], item["slot"]) for item in adjusted["columns"]] == [
+        ("metric", 1), ("metric", 2), ("covariate", 3),
+    ]  # fmt: skip
+
+
+def test_the_hash_covers_numbers_and_not_prose() -> None:
+    def hashed(block: str) -> str:
+        return str(rows_of(block)["experiment"][0]["analysis_hash"])
+
+    assert hashed(DID) == hashed(DID.replace("parallel", "step") + "owner: me\n")
+    assert hashed(DID) != hashed(DID + "anticipation: 1\n")
+    assert hashed(DID) != hashed(DID + "robustness: [twfe]\n")
