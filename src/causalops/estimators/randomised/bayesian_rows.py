@@ -24,7 +24,7 @@ def belief_rows(experiment: Experiment, rows: Sequence[Row]) -> list[Row]:
     """One row per absolute headline of `rows`, the fixed-horizon ones; none unless asked for."""
     if experiment.bayesian is None:
         return []
-    metrics = {metric.name: metric for metric in experiment.main()}
+    metrics = experiment.main_by_name
     return [
         _row(readable(head, rows), metrics[head["metric"]], experiment.bayesian)
         for head in headlines(rows)

@@ -135,7 +135,7 @@ def family(experiment: Experiment, rows: Sequence[Row]) -> list[Row]:
     A family holds every metric, variant and dimension of one role; placebo metrics are not counted
     and are judged by their own p.
     """
-    metrics = {metric.name: metric for metric in experiment.main()}
+    metrics = experiment.main_by_name
     families: dict[str, list[Row]] = {}
     for row in rows:
         if row["row_kind"] == "check" and row["check_name"] == CHECK and row["p_value"] is not None:

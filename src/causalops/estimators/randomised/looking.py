@@ -34,7 +34,7 @@ def companion_rows(experiment: Experiment, rows: Sequence[Row]) -> list[Row]:
     is an analysis of its own.
     """
     analysis = f"robustness:{SERIES}" if is_planned(experiment) else "main"
-    metrics = {metric.name: metric for metric in experiment.main()}
+    metrics = experiment.main_by_name
     made = []
     for head in headlines(rows):
         metric = metrics[head["metric"]]
