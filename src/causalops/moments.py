@@ -153,18 +153,19 @@ def centres_of(*blocks: Block) -> dict[str, float]:
 def from_pairs(rows: Iterable[Mapping[str, Any]]) -> Block:
     """Block from long rows (a, b, n, mean_a, mean_b, c_ab, and m3 where a = b = 'y')."""
     pairs = [row for row in rows if row["n"]]
-    names = tuple(sorted({row[key] for row in pairs for key in ("a", "b")}, key=_part_order))
+    found = {row["a"] for row in pairs} | {row["b"] for row in pairs}
+    names = tuple(sorted(found, key=_part_order))
     where = {name: index for index, name in enumerate(names)}
-    n, mean, c = (np.zeros((len(names), len(names))) for _ in range(3))
+    n, mean, c = ([[0.0] * len(names) for _ in names] for _ in range(3))
     m3 = 0.0
     for row in pairs:
         a, b = where[row["a"]], where[row["b"]]
-        n[a, b] = n[b, a] = _number(row["n"])
-        mean[a, b], mean[b, a] = _number(row["mean_a"]), _number(row["mean_b"])
-        c[a, b] = c[b, a] = _number(row["c_ab"])
+        n[a][b] = n[b][a] = _number(row["n"])
+        mean[a][b], mean[b][a] = _number(row["mean_a"]), _number(row["mean_b"])
+        c[a][b] = c[b][a] = _number(row["c_ab"])
         if row["a"] == row["b"] == "y":
             m3 = _number(row.get("m3") or 0.0)
-    return Block(names, n, mean, c, m3)
+    return Block(names, np.array(n), np.array(mean), np.array(c), m3) if names else EMPTY
 
 
 def from_rows(arrays: Mapping[str, npt.ArrayLike]) -> Block:
