@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from causalops.estimators.randomised.rulings import ruled
 from causalops.moments import Block, merge_all
 from causalops.multiplicity import holm
 from causalops.reasons import REASONS
-from causalops.results import Row, check_row, curve_row
+from causalops.results import Row, as_json, check_row, curve_row
 
 if TYPE_CHECKING:
     from causalops.estimators.randomised.analysis import Tables
@@ -108,7 +107,7 @@ def _rate(
         statistic=test.statistic, df=test.df, p_value=test.p_value, threshold=RATE_THRESHOLD,
         value=sum(events.values()) / total if total else None, value_name="share", n=total,
         status=status, reason_code=reason, message=REASONS[reason] if reason else None,
-        details=json.dumps({"events": events, "units": units}, sort_keys=True),
+        details=as_json({"events": events, "units": units}),
     )  # fmt: skip
 
 

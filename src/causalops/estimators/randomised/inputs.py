@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from operator import itemgetter
 from typing import Any
 
 from causalops.frames import records
@@ -189,8 +190,9 @@ class Cells:
         )
         self._by_prefix: dict[int, Mapping[tuple[Any, ...], list[tuple[Any, ...]]]] = {}
         self._arms: dict[tuple[str, tuple[Any, ...]], dict[str, Block]] = {}
+        key_of = itemgetter(*keys)
         for row in records(table):
-            key = tuple(row[name] for name in keys)
+            key = key_of(row)
             cell = row.get("stratum") or "all", row["variant"], bool(row.get("is_received"))
             self._rows[key][cell].append(row)
 
@@ -236,7 +238,8 @@ def strata_of(
 
 def indexed(table: Any, *keys: str) -> dict[tuple[Any, ...], Record]:
     """Rows of a table by their key columns."""
-    return {tuple(row[name] for name in keys): row for row in records(table)}
+    key_of = itemgetter(*keys)
+    return {key_of(row): row for row in records(table)}
 
 
 def parsed(text: Any, default: Any) -> Any:
