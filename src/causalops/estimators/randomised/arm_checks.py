@@ -133,15 +133,16 @@ def _dominance(
 
 def _skewness(experiment: Experiment, metric: Metric, variant: str, block: Block) -> list[Row]:
     """Enough units for the mean of a skewed metric to be nearly normal?"""
-    if metric.is_ratio or block.size < 2 or block.c[0, 0] <= 0:
+    size = block.size
+    if metric.is_ratio or size < 2 or block.c[0, 0] <= 0:
         return []
-    spread = math.sqrt(block.c[0, 0] / block.size)
-    skew = block.m3 / block.size / spread / spread / spread
+    spread = math.sqrt(float(block.c[0, 0]) / size)
+    skew = block.m3 / size / spread / spread / spread
     needed = SKEW_FACTOR * skew * skew
     if not math.isfinite(needed):
         return []
-    return [_arm_row(experiment, metric, variant, "skewness", "skewed", block.size < needed,
-                     n=block.size, value=skew, value_name="skewness",
+    return [_arm_row(experiment, metric, variant, "skewness", "skewed", size < needed,
+                     n=size, value=skew, value_name="skewness",
                      threshold=needed)]  # fmt: skip
 
 

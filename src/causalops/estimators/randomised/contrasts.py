@@ -128,8 +128,8 @@ def _means(
     arms: tuple[Arm, Arm], effect: float, variant: Block, baseline: Block, ddof: int
 ) -> Contrast:
     """Two plain means: what `_combine` amounts to without strata, covariates and denominators."""
-    parts = [(float(b.c[0, 0]) / (b.size - ddof) / b.size, b.size - 1.0)
-             for b in (variant, baseline)]  # fmt: skip
+    parts = [(float(block.c[0, 0]) / (arm.n - ddof) / arm.n, arm.n - 1.0)
+             for arm, block in zip(arms, (variant, baseline), strict=True)]  # fmt: skip
     means = float(variant.mean[0, 0]), float(baseline.mean[0, 0])
     return Contrast(
         *arms, effect=effect, variance=parts[0][0] + parts[1][0], df=satterthwaite(parts),

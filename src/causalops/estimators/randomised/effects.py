@@ -205,33 +205,19 @@ def _contrast_row(what: Comparison, found: Contrast, method: str) -> Row:
     metric, experiment = what.metric, what.experiment
     n_clusters = found.n_clusters or (None, None)
     return estimate_row(
-        experiment_id=experiment.id,
-        design=experiment.design,
-        analysis=what.analysis,
-        metric=metric.name,
-        metric_role=metric.role,
-        estimand=_estimand(what),
+        experiment_id=experiment.id, design=experiment.design, analysis=what.analysis,
+        metric=metric.name, metric_role=metric.role, estimand=_estimand(what),
         parameter_name="quantile" if metric.is_quantile else "none",
         parameter=metric.quantiles[0] if metric.is_quantile else None,
-        method=method,
-        variant=what.variant,
-        baseline=experiment.control,
-        segment_dim=what.segment_dim,
-        segment_value=what.segment_value,
-        population=what.population,
-        window_start=metric.window_start,
-        window_end=metric.mature_days,
-        ci_level=1 - metric.alpha,
-        n_variant=found.variant.n,
-        n_baseline=found.baseline.n,
-        n_clusters_variant=n_clusters[0],
-        n_clusters_baseline=n_clusters[1],
-        mean_variant=found.variant.mean,
-        mean_baseline=found.baseline.mean,
-        sd_variant=found.variant.sd,
-        sd_baseline=found.baseline.sd,
+        method=method, variant=what.variant, baseline=experiment.control,
+        segment_dim=what.segment_dim, segment_value=what.segment_value, population=what.population,
+        window_start=metric.window_start, window_end=metric.mature_days, ci_level=1 - metric.alpha,
+        n_variant=found.variant.n, n_baseline=found.baseline.n,
+        n_clusters_variant=n_clusters[0], n_clusters_baseline=n_clusters[1],
+        mean_variant=found.variant.mean, mean_baseline=found.baseline.mean,
+        sd_variant=found.variant.sd, sd_baseline=found.baseline.sd,
         details=_details(what, found, method),
-    )
+    )  # fmt: skip
 
 
 def _with_inference(

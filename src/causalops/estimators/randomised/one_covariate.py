@@ -18,7 +18,7 @@ NAMES = ("y", "x1")
 
 
 class Adjusted(NamedTuple):
-    """An adjusted contrast; the fields are those of `contrasts.Contrast`, theta is the variant's."""
+    """An adjusted contrast, in the fields of `contrasts.Contrast`; theta is the variant's."""
 
     effect: float
     variance: float
