@@ -18,9 +18,9 @@ CONSTANT = 1e-12  # a standard deviation below this share of the mean is roundin
 POWER = 0.8
 
 
-# Made several times per result row, and a frozen instance takes six times as long to make.
+# Made several times per result row, and a frozen instance takes many times as long to make.
 # Nothing changes one: `replace` makes another.
-@dataclass(slots=True)
+@dataclass
 class Inference:
     """One estimate with its test and interval; `df` None means the normal distribution."""
 
@@ -39,7 +39,7 @@ class Inference:
     reason_code: str | None = None
 
 
-@dataclass(slots=True)
+@dataclass
 class Levels:
     """The two arms' levels with the variances and the covariance of these estimates.
 

@@ -28,7 +28,7 @@ from causalops.moments import Block, Floats, Moments, centres_of, merge_all, uni
 Strata = Sequence[tuple[Block, Block]]  # (variant, baseline) of each stratum
 
 
-@dataclass(slots=True)  # like `Inference` not frozen, because several are made per metric
+@dataclass  # like `Inference` not frozen, because several are made per metric
 class Arm:
     """Unadjusted statistics of one arm: sd is that of the linearised values for a ratio."""
 
@@ -37,7 +37,7 @@ class Arm:
     sd: float | None = None
 
 
-@dataclass(slots=True)
+@dataclass
 class Contrast:
     """Effect with what inference needs; `reason` set and no variance when none is valid.
 
