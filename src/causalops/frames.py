@@ -39,8 +39,11 @@ def records(rel: Any) -> list[dict[str, Any]]:
 
 def _plain(column: pd.Series[Any]) -> list[Any]:
     """One column as Python values, missing ones as None."""
-    values = column.astype(object)
-    return values.where(column.notna(), None).tolist() if column.hasnans else values.tolist()
+    values = column.tolist()
+    if not column.hasnans:
+        return values
+    missing = column.isna().tolist()
+    return [None if gone else value for value, gone in zip(values, missing, strict=True)]
 
 
 def column_groups(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import Any
 
 import numpy as np
@@ -141,7 +141,7 @@ def merge_all(blocks: Iterable[Block]) -> Block:
 
 def united(blocks: Iterable[Block]) -> tuple[str, ...]:
     """The measures of any of the blocks, in block order."""
-    return tuple(sorted({name for block in blocks for name in block.names}, key=_part_order))
+    return _in_order(frozenset([name for block in blocks for name in block.names]))
 
 
 def centres_of(*blocks: Block) -> dict[str, float]:
@@ -153,18 +153,18 @@ def centres_of(*blocks: Block) -> dict[str, float]:
 def from_pairs(rows: Iterable[Mapping[str, Any]]) -> Block:
     """Block from long rows (a, b, n, mean_a, mean_b, c_ab, and m3 where a = b = 'y')."""
     pairs = [row for row in rows if row["n"]]
-    names = tuple(sorted({row[key] for row in pairs for key in ("a", "b")}, key=_part_order))
+    names = _in_order(frozenset([row[key] for row in pairs for key in ("a", "b")]))
     where = {name: index for index, name in enumerate(names)}
-    n, mean, c = (np.zeros((len(names), len(names))) for _ in range(3))
+    n, mean, c = ([[0.0] * len(names) for _ in names] for _ in range(3))
     m3 = 0.0
     for row in pairs:
         a, b = where[row["a"]], where[row["b"]]
-        n[a, b] = n[b, a] = _number(row["n"])
-        mean[a, b], mean[b, a] = _number(row["mean_a"]), _number(row["mean_b"])
-        c[a, b] = c[b, a] = _number(row["c_ab"])
+        n[a][b] = n[b][a] = _number(row["n"])
+        mean[a][b], mean[b][a] = _number(row["mean_a"]), _number(row["mean_b"])
+        c[a][b] = c[b][a] = _number(row["c_ab"])
         if row["a"] == row["b"] == "y":
             m3 = _number(row.get("m3") or 0.0)
-    return Block(names, n, mean, c, m3)
+    return Block(names, np.array(n), np.array(mean), np.array(c), m3) if names else EMPTY
 
 
 def from_rows(arrays: Mapping[str, npt.ArrayLike]) -> Block:
@@ -172,7 +172,7 @@ def from_rows(arrays: Mapping[str, npt.ArrayLike]) -> Block:
 
     Units without y (or z) are left out. `arrays` maps part names to equally long sequences.
     """
-    names = tuple(sorted(arrays, key=_part_order))
+    names = _in_order(frozenset(arrays))
     data = np.array([np.asarray(arrays[name], dtype=float) for name in names])
     required = [index for index, name in enumerate(names) if name in ("y", "z")]
     data = data[:, ~np.isnan(data[required]).any(axis=0)]
@@ -218,6 +218,12 @@ def _merge_m3(left: Block, right: Block, shift: float) -> float:
 def _number(value: Any) -> float:
     """A float; what is not a number becomes NaN and is reported as `not_finite` later."""
     return float("nan") if value is None else float(value)
+
+
+@lru_cache
+def _in_order(names: frozenset[str]) -> tuple[str, ...]:
+    """Measures in block order."""
+    return tuple(sorted(names, key=_part_order))
 
 
 def _part_order(name: str) -> tuple[int, int]:

@@ -6,6 +6,7 @@ The column lists follow the public contract. A Python model returns rows made he
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -139,9 +140,21 @@ _TEMPLATES: dict[str, Row] = {
 }
 
 
-def _row(kind: str, values: Mapping[str, Any]) -> Row:
-    """The template of a kind with these values; NaN and infinities become NULL."""
-    row: Row = {**_TEMPLATES[kind], **values}
+# Made once: an encoder costs as much as its use.
+_encode = json.JSONEncoder(sort_keys=True).encode
+
+
+def as_json(details: Mapping[str, Any]) -> str:
+    """Details as text, keys in order."""
+    return _encode(details)
+
+
+def changed(base: Row, /, **values: Any) -> Row:
+    """A copy of a row with these values; NaN and infinities become NULL.
+
+    Raises TypeError on a column that is not part of the contract.
+    """
+    row = base | values
     if len(row) > len(RESULT_COLUMNS):
         unknown = ", ".join(sorted(set(values) - set(RESULT_COLUMNS)))
         raise TypeError(f"unknown result column(s): {unknown}")
@@ -156,14 +169,14 @@ def estimate_row(**values: Any) -> Row:
 
     Raises TypeError on a column that is not part of the contract.
     """
-    return _row("estimate", values)
+    return changed(_TEMPLATES["estimate"], **values)
 
 
 def check_row(**values: Any) -> Row:
     """One row of `experiment_checks`; `covariate`, `donor` and `day` belong to its key."""
-    return _row("check", values)
+    return changed(_TEMPLATES["check"], **values)
 
 
 def curve_row(**values: Any) -> Row:
     """One point of `experiment_curves`; `seq` is the order of points within a series."""
-    return _row("curve", values)
+    return changed(_TEMPLATES["curve"], **values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -131,8 +132,7 @@ def experiment_rows(
     for metric in experiment.metrics:
         for variant in experiment.treatments:
             what = _comparison(experiment, metric, variant, metric.analysis, tables)
-            own = _quantile_rows if metric.is_quantile else make
-            rows += _guarded(what, lambda what=what, own=own: own(what, tables))  # type: ignore[misc]
+            rows += _guarded(what, _quantile_rows if metric.is_quantile else make, tables)
     looks = readings.add(experiment, rows, tables, guarded_check)
     adjust(rows)
     decide(
@@ -143,12 +143,16 @@ def experiment_rows(
         harmed=looking.harmed(rows),
         looks=looks,
     )
+    by_metric: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        by_metric[row["metric"]].append(row)
     for metric in experiment.main():
+        own = by_metric[metric.name]
         for name, check in (("balance", arm_checks.metric_rows), ("curves", curves.metric_rows)):
             rows += guarded_check(experiment, name, metric.name, check, metric, tables)
-        rows += guarded_check(experiment, "power", metric.name, progress.power_rows, metric, rows)
+        rows += guarded_check(experiment, "power", metric.name, progress.power_rows, metric, own)
         rows += guarded_check(experiment, heterogeneity.CHECK, metric.name,
-                              heterogeneity.metric_rows, metric, rows)  # fmt: skip
+                              heterogeneity.metric_rows, metric, own)  # fmt: skip
     rows += guarded_check(experiment, heterogeneity.CHECK, "none", heterogeneity.family, rows)
     return rows + guarded_check(experiment, "balance", "none", arm_checks.balance_family, rows)
 
@@ -168,10 +172,10 @@ def guarded_check(
         ]  # fmt: skip
 
 
-def _guarded(what: Comparison, make: Callable[[], list[Row]]) -> list[Row]:
+def _guarded(what: Comparison, make: MetricRows, tables: Tables) -> list[Row]:
     try:
         with np.errstate(all="ignore"):
-            return make()
+            return make(what, tables)
     except Exception as error:
         message = f"{REASONS['internal_error']} ({type(error).__name__}: {error})"
         return empty_rows(what, "internal_error", "failed", message)

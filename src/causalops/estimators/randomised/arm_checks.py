@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from causalops.estimators.rulings import ruled
 from causalops.moments import Block, merge_all
 from causalops.multiplicity import holm
 from causalops.reasons import REASONS
-from causalops.results import Row, check_row, curve_row
+from causalops.results import Row, as_json, check_row, curve_row
 
 if TYPE_CHECKING:
     from causalops.estimators.randomised.analysis import Tables
@@ -108,7 +107,7 @@ def _rate(
         statistic=test.statistic, df=test.df, p_value=test.p_value, threshold=RATE_THRESHOLD,
         value=sum(events.values()) / total if total else None, value_name="share", n=total,
         status=status, reason_code=reason, message=REASONS[reason] if reason else None,
-        details=json.dumps({"events": events, "units": units}, sort_keys=True),
+        details=as_json({"events": events, "units": units}),
     )  # fmt: skip
 
 
@@ -134,15 +133,16 @@ def _dominance(
 
 def _skewness(experiment: Experiment, metric: Metric, variant: str, block: Block) -> list[Row]:
     """Enough units for the mean of a skewed metric to be nearly normal?"""
-    if metric.is_ratio or block.size < 2 or block.c[0, 0] <= 0:
+    size = block.size
+    if metric.is_ratio or size < 2 or block.c[0, 0] <= 0:
         return []
-    spread = math.sqrt(block.c[0, 0] / block.size)
-    skew = block.m3 / block.size / spread / spread / spread
+    spread = math.sqrt(float(block.c[0, 0]) / size)
+    skew = block.m3 / size / spread / spread / spread
     needed = SKEW_FACTOR * skew * skew
     if not math.isfinite(needed):
         return []
-    return [_arm_row(experiment, metric, variant, "skewness", "skewed", block.size < needed,
-                     n=block.size, value=skew, value_name="skewness",
+    return [_arm_row(experiment, metric, variant, "skewness", "skewed", size < needed,
+                     n=size, value=skew, value_name="skewness",
                      threshold=needed)]  # fmt: skip
 
 

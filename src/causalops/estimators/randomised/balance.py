@@ -123,7 +123,7 @@ def _difference(
 
 def _outcome(block: Block, item: Covariate) -> Block:
     """A covariate in the outcome's place, over the units that have it."""
-    where = [block.names.index(part) for part in item.parts]
-    grid = np.ix_(where, where)
-    names = ("y", "z")[: len(where)]
-    return Block(names, block.n[grid], block.mean[grid], block.c[grid])
+    size = len(item.parts)  # in block order a denominator follows its measure
+    start = block.names.index(item.parts[0])
+    grid = slice(start, start + size), slice(start, start + size)
+    return Block(("y", "z")[:size], block.n[grid], block.mean[grid], block.c[grid])

@@ -6,7 +6,6 @@ and its standard error (normal). These rows are never headlines and carry no p-v
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ from causalops.bayesian import FLAT, Posterior, beta_binomial, normal
 from causalops.estimators.randomised.inputs import Experiment, Metric
 from causalops.estimators.randomised.looking import derived, headlines, readable
 from causalops.inference import Inference, unavailable
-from causalops.results import Row
+from causalops.results import Row, as_json
 
 _PROPORTIONS = ("proportion", "retention")
 _MEANS = ("count", "count_distinct", "sum", "mean")
@@ -24,7 +23,7 @@ def belief_rows(experiment: Experiment, rows: Sequence[Row]) -> list[Row]:
     """One row per absolute headline of `rows`, the fixed-horizon ones; none unless asked for."""
     if experiment.bayesian is None:
         return []
-    metrics = {metric.name: metric for metric in experiment.main()}
+    metrics = experiment.main_by_name
     return [
         _row(readable(head, rows), metrics[head["metric"]], experiment.bayesian)
         for head in headlines(rows)
@@ -51,7 +50,7 @@ def _row(base: Row, metric: Metric, prior: Any) -> Row:
     }
     return derived(
         base, result, **values, prob_better=1 - found.chance if is_less else found.chance,
-        expected_loss=losses["variant"], details=json.dumps(details, sort_keys=True),
+        expected_loss=losses["variant"], details=as_json(details),
     )  # fmt: skip
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from causalops.estimators.randomised.inputs import Experiment, Record, count
 from causalops.reasons import REASONS
-from causalops.results import Row, check_row
+from causalops.results import Row, as_json, check_row
 
 UNCLUSTERED_FAIL = 0.10
 UNEVEN = 1.0  # coefficient of variation of the sizes
@@ -44,7 +43,7 @@ def _unclustered(experiment: Experiment, sums: Mapping[str, Mapping[str, int]]) 
     details = {"unclustered": {name: count(arm.get("n_unclustered")) for name, arm in arms.items()}}
     return _row(experiment, "cluster_missing", reason, status=status, population="first_exposed",
                 value=share, value_name="share", threshold=UNCLUSTERED_FAIL, n=units, gates=True,
-                details=json.dumps(details, sort_keys=True))  # fmt: skip
+                details=as_json(details))  # fmt: skip
 
 
 def _split(experiment: Experiment, clusters: ClusterCounts) -> Row:
@@ -67,7 +66,7 @@ def _sizes(experiment: Experiment, variant: str, row: Record) -> Row:
     return _row(experiment, "cluster_sizes", "uneven_clusters" if spread > UNEVEN else None,
                 population="analysed", variant=variant, value=spread, threshold=UNEVEN, n=clusters,
                 value_name="coefficient_of_variation",
-                details=json.dumps(details, sort_keys=True))  # fmt: skip
+                details=as_json(details))  # fmt: skip
 
 
 def _row(experiment: Experiment, name: str, reason: str | None, **values: Any) -> Row:

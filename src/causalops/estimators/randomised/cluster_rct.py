@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import Any
 
@@ -31,7 +30,7 @@ from causalops.estimators.randomised.few_clusters import WEBB_BELOW, randomisati
 from causalops.estimators.randomised.inputs import Experiment, Metric, experiments
 from causalops.estimators.rulings import ruled
 from causalops.reasons import REASONS
-from causalops.results import Row, check_row
+from causalops.results import Row, as_json, check_row
 
 DESIGN = "cluster_rct"
 BOOTSTRAP_BELOW = 40  # clusters in both arms
@@ -119,7 +118,7 @@ def _icc_rows(experiment: Experiment, metric: Metric, tables: Tables) -> list[Ro
         n=sum(total.n_clusters for total, _ in arms.values()),
         status="not_run" if reason else "pass", reason_code=reason,
         message=REASONS[reason] if reason else None,
-        details=json.dumps({"design_effect": effects}, sort_keys=True),
+        details=as_json({"design_effect": effects}),
     )  # fmt: skip
     return [ruled(experiment, row)]
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from causalops.estimators.randomised import one_covariate
 from causalops.estimators.randomised.covariates import Covariate, screen, slopes
 from causalops.inference import Levels, satterthwaite
 from causalops.moments import Block, Floats, Moments, centres_of, merge_all, united
@@ -27,7 +28,7 @@ from causalops.moments import Block, Floats, Moments, centres_of, merge_all, uni
 Strata = Sequence[tuple[Block, Block]]  # (variant, baseline) of each stratum
 
 
-@dataclass(frozen=True)
+@dataclass  # like `Inference` not frozen, because several are made per metric
 class Arm:
     """Unadjusted statistics of one arm: sd is that of the linearised values for a ratio."""
 
@@ -36,7 +37,7 @@ class Arm:
     sd: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass
 class Contrast:
     """Effect with what inference needs; `reason` set and no variance when none is valid.
 
@@ -90,17 +91,22 @@ def contrast(
     """
     whole_v, whole_b = (merge_all(pair[side] for pair in strata) for side in (0, 1))
     arms = (_arm(whole_v, ratio), _arm(whole_b, ratio))
-    result = Contrast(*arms)
-    if min(arm.n for arm in arms) == 0:
-        empty = max(arm.n for arm in arms) == 0
-        return replace(result, reason="no_units" if empty else "empty_arm")
+    sizes = arms[0].n, arms[1].n
+    if min(sizes) == 0:
+        return Contrast(*arms, reason="no_units" if max(sizes) == 0 else "empty_arm")
     if arms[0].mean is None or arms[1].mean is None:
-        return replace(result, reason="undefined_ratio")
-    result = replace(result, effect=arms[0].mean - arms[1].mean)
-    if min(arm.n for arm in arms) < 2:
-        return replace(result, reason="too_few_units")
-    if len(strata) == 1 and method == "unadjusted" and not ratio:
-        return _means(result, whole_v, whole_b, ddof)
+        return Contrast(*arms, reason="undefined_ratio")
+    effect = arms[0].mean - arms[1].mean
+    if min(sizes) < 2:
+        return Contrast(*arms, effect, reason="too_few_units")
+    if len(strata) == 1 and not ratio:
+        if method == "unadjusted":
+            return _means(arms, effect, whole_v, whole_b, ddof)
+        if whole_v.names == whole_b.names == one_covariate.NAMES:
+            found = one_covariate.adjusted(whole_v, whole_b, method == "lin", ddof)
+            if found is not None:
+                return _adjusted(arms, found, names[0] if names else "x1")
+    result = Contrast(*arms, effect)
     names_all = united((whole_v, whole_b))
     whole = whole_v.expand(names_all), whole_b.expand(names_all)
     usable = [
@@ -108,10 +114,9 @@ def contrast(
     ]
     if not usable:
         return replace(result, reason="stratum_without_arm")
-    used = sum(v.size + b.size for v, b in usable)
-    result = replace(result, dropped_share=1 - used / (arms[0].n + arms[1].n))
-    if result.dropped_share > 0:
-        result = replace(result, note="stratum_without_arm")
+    dropped_share = 1 - sum(v.size + b.size for v, b in usable) / sum(sizes)
+    if dropped_share > 0:
+        result = replace(result, dropped_share=dropped_share, note="stratum_without_arm")
     with np.errstate(all="ignore"):
         return _estimate(result, usable, whole, ratio, method, names, ddof)
 
@@ -119,15 +124,25 @@ def contrast(
 _OF_MEANS: tuple[Mapping[str, tuple[float, float]], ...] = ({"y": (1.0, 0.0)}, {"y": (0.0, 1.0)})
 
 
-def _means(result: Contrast, variant: Block, baseline: Block, ddof: int) -> Contrast:
+def _means(
+    arms: tuple[Arm, Arm], effect: float, variant: Block, baseline: Block, ddof: int
+) -> Contrast:
     """Two plain means: what `_combine` amounts to without strata, covariates and denominators."""
-    parts = [(float(b.c[0, 0]) / (b.size - ddof) / b.size, b.size - 1.0)
-             for b in (variant, baseline)]  # fmt: skip
+    parts = [(float(block.c[0, 0]) / (arm.n - ddof) / arm.n, arm.n - 1.0)
+             for arm, block in zip(arms, (variant, baseline), strict=True)]  # fmt: skip
     means = float(variant.mean[0, 0]), float(baseline.mean[0, 0])
-    return replace(
-        result, variance=parts[0][0] + parts[1][0], df=satterthwaite(parts),
+    return Contrast(
+        *arms, effect=effect, variance=parts[0][0] + parts[1][0], df=satterthwaite(parts),
         levels=Levels(*means, max(parts[0][0], 0.0), max(parts[1][0], 0.0)),
         loadings=_OF_MEANS,
+    )  # fmt: skip
+
+
+def _adjusted(arms: tuple[Arm, Arm], found: one_covariate.Adjusted, name: str) -> Contrast:
+    """The contrast of one covariate, called `name` by readers."""
+    return Contrast(
+        *arms, effect=found.effect, variance=found.variance, df=found.df, levels=found.levels,
+        theta={name: found.theta}, rho=found.rho, loadings=found.loadings, centres=found.centres,
     )  # fmt: skip
 
 
@@ -144,7 +159,8 @@ def _estimate(
     kept: list[Covariate] = []
     if method != "unadjusted":
         groups = [total] if method == "cuped" else [total, *map(list, zip(*full, strict=True))]
-        kept, dropped = screen(whole, [_covariance(group, share, ratio) for group in groups], names)
+        kept, dropped = screen(whole, [_covariance(group, share, ratio) for group in groups],
+                               centres, names)  # fmt: skip
         result = replace(result, dropped=dropped)
         if not kept or dropped:
             note = "covariate_dropped" if kept else "no_adjustment"

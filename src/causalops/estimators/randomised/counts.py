@@ -65,18 +65,19 @@ def rate_test(events: Mapping[str, int], units: Mapping[str, int], seed: int = S
     With an expected count below 5 the events are tested against the arms' shares of units.
     """
     names = [name for name in units if units[name] > 0]
-    n = np.array([float(units[name]) for name in names])
-    hits = np.array([float(events.get(name, 0)) for name in names])
     if len(names) < 2:
         return CountTest(reason="no_units")
-    rate = hits.sum() / n.sum()
+    sizes = {name: float(units[name]) for name in names}
+    rate = sum(events.get(name, 0) for name in names) / sum(sizes.values())
     if rate in (0.0, 1.0):
         return CountTest(0.0, len(names) - 1, None, 0.0, "constant")
-    if min(n.min() * rate, n.min() * (1 - rate)) < SMALL_EXPECTED:
-        rare = hits if rate <= 0.5 else n - hits
-        sizes = dict(zip(names, n, strict=True))
-        counted = {name: int(value) for name, value in zip(names, rare, strict=True)}
-        return srm_test(counted, sizes, seed)
+    smallest = min(sizes.values())
+    if min(smallest * rate, smallest * (1 - rate)) < SMALL_EXPECTED:
+        counts = {name: events.get(name, 0) for name in names}
+        rare = counts if rate <= 0.5 else {name: units[name] - counts[name] for name in names}
+        return srm_test(rare, sizes, seed)
+    n = np.array(list(sizes.values()))
+    hits = np.array([float(events.get(name, 0)) for name in names])
     statistic = float(((hits - n * rate) ** 2 / (n * rate * (1 - rate))).sum())
     gap = float((np.abs(hits / n - rate) / rate).max())
     df = len(names) - 1

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from causalops.inference import CONSTANT
-from causalops.moments import Block, Floats, centres_of
+from causalops.moments import Block, Floats
 
 MIN_UNITS = 20  # units per covariate and arm
 _COLLINEAR = 1e-9  # share of a covariate's variance that the earlier ones leave
@@ -35,24 +36,24 @@ def covariates_of(block: Block, names: Sequence[str]) -> list[Covariate]:
 
 
 def screen(
-    arms: tuple[Block, Block], cross: Sequence[Floats], names: Sequence[str]
+    arms: tuple[Block, Block], cross: Sequence[Floats], centres: Mapping[str, float],
+    names: Sequence[str],
 ) -> tuple[list[Covariate], dict[str, str]]:
     """Covariates to use, and the dropped ones with the reason.
 
-    `cross` are cross-products of (outcome, covariates) that must all be non-singular. Reasons:
-    too_few_units, constant, collinear.
+    `centres` are the measures' means over both arms; `cross` are cross-products of (outcome,
+    covariates) that must all be non-singular. Reasons: too_few_units, constant, collinear.
     """
     offered = covariates_of(arms[0], names)
-    centres = centres_of(*arms)
-    units = min(arm.size for arm in arms)
+    units = [arm.size for arm in arms]
     kept: list[int] = []
     dropped: dict[str, str] = {}
     for index, covariate in enumerate(offered):
         present = min(arm.present(part) for arm in arms for part in covariate.parts)
-        if present < MIN_UNITS or units < MIN_UNITS * (len(kept) + 1):
+        if present < MIN_UNITS or min(units) < MIN_UNITS * (len(kept) + 1):
             dropped[covariate.name] = "too_few_units"
-        elif any(_constant(matrix[index + 1, index + 1], covariate, centres, arms)
-                 for matrix in cross):  # fmt: skip
+        elif any(is_constant(float(matrix[index + 1, index + 1]), _level(covariate, centres),
+                             sum(units)) for matrix in cross):  # fmt: skip
             dropped[covariate.name] = "constant"
         elif any(_left(matrix[1:, 1:], kept, index) < _COLLINEAR for matrix in cross):
             dropped[covariate.name] = "collinear"
@@ -72,24 +73,31 @@ def slopes(
     if len(total) == 1:
         return np.zeros(0), np.zeros(0), None
     theta = _solve(total)
-    explained = float(theta @ total[1:, 0])
-    rho = None
-    if total[0, 0] > 0:
-        rho = float(np.sqrt(min(max(explained / total[0, 0], 0.0), 1.0)))
-        rho = -rho if len(theta) == 1 and theta[0] < 0 else rho
+    sign = float(theta[0]) if len(theta) == 1 else 1.0
+    rho = rho_of(float(total[0, 0]), float(theta @ total[1:, 0]), sign)
     if lin:
         return _solve(variant), _solve(baseline), rho
     return theta, theta, rho
 
 
-def _constant(
-    square: float, covariate: Covariate, centres: dict[str, float], arms: tuple[Block, Block]
-) -> bool:
+def rho_of(square: float, explained: float, sign: float) -> float | None:
+    """Correlation from the outcome's sum of squares and the part explained; None of a constant."""
+    if not square > 0:
+        return None
+    rho = math.sqrt(min(max(explained / square, 0.0), 1.0))
+    return -rho if sign < 0 else rho
+
+
+def is_constant(square: float, level: float, units: float) -> bool:
     """Rounding only: the standard deviation is a negligible share of the level."""
+    if not math.isfinite(square):
+        return True
+    return math.sqrt(max(square, 0.0) / units) <= CONSTANT * abs(level)
+
+
+def _level(covariate: Covariate, centres: Mapping[str, float]) -> float:
     top, *bottom = (centres[part] for part in covariate.parts)
-    level = top / bottom[0] if bottom and bottom[0] else top
-    units = sum(arm.size for arm in arms)
-    return not np.isfinite(square) or bool(np.sqrt(max(square, 0) / units) <= CONSTANT * abs(level))
+    return top / bottom[0] if bottom and bottom[0] else top
 
 
 def _left(cross: Floats, kept: Sequence[int], index: int) -> float:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +20,7 @@ from causalops.inference import (
     unavailable,
 )
 from causalops.reasons import REASONS
-from causalops.results import Row, estimate_row
+from causalops.results import Row, as_json, changed, estimate_row
 
 TWO_STAGE = "2sls"
 ENGINES = {
@@ -102,17 +101,20 @@ def effect_rows(what: Comparison, strata: Strata) -> list[Row]:
         return empty_rows(what, "method_not_available", "skipped")
     found = found_by(what, strata, method)
     plain = found if method == metric.plain_method else found_by(what, strata, metric.plain_method)
-    rows = [_absolute(what, found, method, what.is_headline, plain)]
+    shared = _contrast_row(what, found, method)
+    rows = [_absolute(what, found, shared, what.is_headline, plain)]
     if what.segment_dim != "all":
         return rows
     if found is not plain and what.analysis == "main":
-        rows.append(_absolute(what, plain, metric.plain_method, False, None))
+        beside = _contrast_row(what, plain, metric.plain_method)
+        rows.append(_absolute(what, plain, beside, False, None))
     lift = _lift(found, lift_delta, metric.alpha)
-    rows.append(row_of(what, found, lift, method, is_headline=what.is_headline,
-                       scale="relative", ci_kind="delta", se_kind="delta"))  # fmt: skip
+    rows.append(_with_inference(shared, what, found, lift, is_headline=what.is_headline,
+                                scale="relative", ci_kind="delta", se_kind="delta"))  # fmt: skip
     if what.analysis == "main":
         fieller = _lift(found, lift_fieller, metric.alpha)
-        rows.append(row_of(what, found, fieller, method, scale="relative", ci_kind="fieller"))
+        rows.append(_with_inference(shared, what, found, fieller, scale="relative",
+                                    ci_kind="fieller"))  # fmt: skip
     if what.is_headline and metric.role == "guardrail" and metric.margin is not None:
         rows.append(margin_row(what, found, lift, method, metric.margin))
     return rows
@@ -122,10 +124,12 @@ def plain_rows(what: Comparison, strata: Strata, method: str) -> list[Row]:
     """Absolute and relative effect by one method, never headline: a robustness analysis."""
     found = found_by(what, strata, method)
     lift = _lift(found, lift_delta, what.metric.alpha)
+    shared = _contrast_row(what, found, method)
     return [
-        _absolute(what, found, method, False, None),
-        row_of(what, found, lift, method, scale="relative", ci_kind="delta", se_kind="delta"),
-    ]
+        _absolute(what, found, shared, False, None),
+        _with_inference(shared, what, found, lift, scale="relative", ci_kind="delta",
+                        se_kind="delta"),
+    ]  # fmt: skip
 
 
 def empty_rows(what: Comparison, reason: str, status: str, message: str | None = None) -> list[Row]:
@@ -161,11 +165,11 @@ def inference_of(found: Contrast, alpha: float) -> Inference:
 
 
 def _absolute(
-    what: Comparison, found: Contrast, method: str, is_headline: bool, plain: Contrast | None
+    what: Comparison, found: Contrast, shared: Row, is_headline: bool, plain: Contrast | None
 ) -> Row:
     se_kind = found.se_kind or ("delta" if what.metric.is_ratio else "welch")
     result = inference_of(found, what.metric.alpha)
-    row = row_of(what, found, result, method, is_headline=is_headline, se_kind=se_kind)
+    row = _with_inference(shared, what, found, result, is_headline=is_headline, se_kind=se_kind)
     if plain is not None and plain is not found and plain.variance and found.variance is not None:
         row["variance_reduction"] = finite(1 - found.variance / plain.variance)
     return row
@@ -193,41 +197,46 @@ def row_of(
     what: Comparison, found: Contrast, result: Inference, method: str, **extra: Any
 ) -> Row:
     """The result row of a contrast with its inference; `extra` are the row's other columns."""
+    return _with_inference(_contrast_row(what, found, method), what, found, result, **extra)
+
+
+def _contrast_row(what: Comparison, found: Contrast, method: str) -> Row:
+    """A row of everything but the inference: the columns that rows of one contrast share."""
     metric, experiment = what.metric, what.experiment
+    n_clusters = found.n_clusters or (None, None)
+    return estimate_row(
+        experiment_id=experiment.id, design=experiment.design, analysis=what.analysis,
+        metric=metric.name, metric_role=metric.role, estimand=_estimand(what),
+        parameter_name="quantile" if metric.is_quantile else "none",
+        parameter=metric.quantiles[0] if metric.is_quantile else None,
+        method=method, variant=what.variant, baseline=experiment.control,
+        segment_dim=what.segment_dim, segment_value=what.segment_value, population=what.population,
+        window_start=metric.window_start, window_end=metric.mature_days, ci_level=1 - metric.alpha,
+        n_variant=found.variant.n, n_baseline=found.baseline.n,
+        n_clusters_variant=n_clusters[0], n_clusters_baseline=n_clusters[1],
+        mean_variant=found.variant.mean, mean_baseline=found.baseline.mean,
+        sd_variant=found.variant.sd, sd_baseline=found.baseline.sd,
+        details=_details(what, found, method),
+    )  # fmt: skip
+
+
+def _with_inference(
+    base: Row, what: Comparison, found: Contrast, result: Inference, **extra: Any
+) -> Row:
+    """The contrast's row with an inference; an error without a number is of no kind."""
     status, reason = result.status, result.reason_code
     if reason in ("no_units", "empty_arm") and what.is_immature:
         reason = "immature"
     note = found.note or ("cap_not_applied" if what.is_cap_ignored else None)
-    is_adjusted = ENGINES.get(method.removeprefix(f"{TWO_STAGE}_")) in ("cuped", "lin")
-    if status == "ok" and note is not None and (is_adjusted or note not in _ADJUSTMENT_NOTES):
+    is_told = note not in _ADJUSTMENT_NOTES or _is_adjusted(base["method"])
+    if status == "ok" and note is not None and is_told:
         status, reason = "warning", note
-    has_error = result.std_error is not None
-    return estimate_row(
-        experiment_id=experiment.id,
-        design=experiment.design,
-        analysis=what.analysis,
-        metric=metric.name,
-        metric_role=metric.role,
-        estimand=_estimand(what),
-        parameter_name="quantile" if metric.is_quantile else "none",
-        parameter=metric.quantiles[0] if metric.is_quantile else None,
-        method=method,
-        variant=what.variant,
-        baseline=experiment.control,
-        segment_dim=what.segment_dim,
-        segment_value=what.segment_value,
-        population=what.population,
-        window_start=metric.window_start,
-        window_end=metric.mature_days,
-        ci_level=1 - metric.alpha,
-        n_variant=found.variant.n,
-        n_baseline=found.baseline.n,
-        n_clusters_variant=found.n_clusters[0] if found.n_clusters else None,
-        n_clusters_baseline=found.n_clusters[1] if found.n_clusters else None,
-        mean_variant=found.variant.mean,
-        mean_baseline=found.baseline.mean,
-        sd_variant=found.variant.sd,
-        sd_baseline=found.baseline.sd,
+    if result.std_error is None:
+        extra["se_kind"] = "none"
+    if result.pieces:
+        extra["details"] = _details(what, found, base["method"], result.pieces)
+    return changed(
+        base,
         estimate=result.estimate,
         std_error=result.std_error,
         df=result.df,
@@ -238,13 +247,16 @@ def row_of(
         ci_low=result.ci_low,
         ci_high=result.ci_high,
         ci_shape=result.ci_shape,
-        mde=minimum_detectable(result.std_error, metric.alpha),
+        mde=minimum_detectable(result.std_error, what.metric.alpha),
         status=status,
         reason_code=reason,
         message=_message(reason, found),
-        details=_details(what, found, result, is_adjusted),
-        **{**extra, "se_kind": extra.get("se_kind", "none") if has_error else "none"},
+        **extra,
     )
+
+
+def _is_adjusted(method: str) -> bool:
+    return ENGINES.get(method.removeprefix(f"{TWO_STAGE}_")) in ("cuped", "lin")
 
 
 def _estimand(what: Comparison) -> str:
@@ -268,15 +280,17 @@ def _message(reason: str | None, found: Contrast) -> str | None:
     return text
 
 
-def _details(what: Comparison, found: Contrast, result: Inference, is_adjusted: bool) -> str | None:
+def _details(
+    what: Comparison, found: Contrast, method: str, pieces: Sequence[Any] = ()
+) -> str | None:
     details: dict[str, Any] = dict(what.facts or {})
-    if is_adjusted:
+    if _is_adjusted(method):
         details |= {"theta": found.theta, "rho": found.rho}
         if found.dropped:
             details["dropped_covariates"] = found.dropped
     if found.dropped_share > 0:
         details["dropped_share"] = found.dropped_share
-    if result.pieces:
-        details["ci_pieces"] = result.pieces
+    if pieces:
+        details["ci_pieces"] = pieces
     known = {key: value for key, value in details.items() if value is not None and value != {}}
-    return json.dumps(known, sort_keys=True) if known else None
+    return as_json(known) if known else None

@@ -10,7 +10,6 @@ is the chi-square of k - 1 where the degrees of freedom of the s_i are infinite.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from causalops.estimators.randomised.inputs import Experiment, Metric
 from causalops.inference import difference, finite, satterthwaite
 from causalops.multiplicity import benjamini_hochberg
 from causalops.reasons import REASONS
-from causalops.results import Row, check_row
+from causalops.results import Row, as_json, check_row
 
 CHECK = "effect_by_segment"
 _COMPARABLE = ("ok", "warning")
@@ -117,10 +116,13 @@ def metric_rows(experiment: Experiment, metric: Metric, rows: Sequence[Row]) -> 
     `message` tells which segments differ; `family` keeps it only where the test rejects.
     """
     own = [row for row in rows if row["row_kind"] == "estimate" and row["metric"] == metric.name]
+    segments = [row for row in own if _is_segment(row)]
+    if not segments:
+        return []
     heads = {row["variant"]: _kind(row) for row in own if row["is_headline"]}
     groups: dict[tuple[str, str], dict[str, Row]] = {}
-    for row in own:
-        if _is_segment(row) and _kind(row) == heads.get(row["variant"]):
+    for row in segments:
+        if _kind(row) == heads.get(row["variant"]):
             values = groups.setdefault((row["variant"], row["segment_dim"]), {})
             values.setdefault(row["segment_value"], row)
     return [
@@ -135,7 +137,7 @@ def family(experiment: Experiment, rows: Sequence[Row]) -> list[Row]:
     A family holds every metric, variant and dimension of one role; placebo metrics are not counted
     and are judged by their own p.
     """
-    metrics = {metric.name: metric for metric in experiment.main()}
+    metrics = experiment.main_by_name
     families: dict[str, list[Row]] = {}
     for row in rows:
         if row["row_kind"] == "check" and row["check_name"] == CHECK and row["p_value"] is not None:
@@ -201,7 +203,7 @@ def _check(
     return check_row(
         **key, statistic=found.q, df=float(found.df), p_value=found.p_value,
         value=found.i_squared, value_name="i_squared", n=n, status="pass",
-        message=_summary(dim, compared, metric.alpha), details=json.dumps(details, sort_keys=True),
+        message=_summary(dim, compared, metric.alpha), details=as_json(details),
     )  # fmt: skip
 
 

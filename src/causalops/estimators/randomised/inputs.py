@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from operator import itemgetter
 from typing import Any
 
 from causalops.frames import records
@@ -104,6 +105,11 @@ class Experiment:
         """Metrics of the main analysis."""
         return [metric for metric in self.metrics if metric.analysis == "main"]
 
+    @cached_property
+    def main_by_name(self) -> dict[str, Metric]:
+        """Metrics of the main analysis by name."""
+        return {metric.name: metric for metric in self.main()}
+
 
 def experiments(due: Any, registry: Any, designs: Iterable[str]) -> list[Experiment]:
     """Due experiments of these designs with their variants and metrics."""
@@ -182,9 +188,11 @@ class Cells:
         self._rows: dict[tuple[Any, ...], dict[_Cell, list[Record]]] = defaultdict(
             lambda: defaultdict(list)
         )
+        self._by_prefix: dict[int, Mapping[tuple[Any, ...], list[tuple[Any, ...]]]] = {}
         self._arms: dict[tuple[str, tuple[Any, ...]], dict[str, Block]] = {}
+        key_of = itemgetter(*keys)
         for row in records(table):
-            key = tuple(row[name] for name in keys)
+            key = key_of(row)
             cell = row.get("stratum") or "all", row["variant"], bool(row.get("is_received"))
             self._rows[key][cell].append(row)
 
@@ -195,14 +203,12 @@ class Cells:
     def keys(self, *prefix: Any) -> list[tuple[Any, ...]]:
         """Keys that start with `prefix`, without it."""
         size = len(prefix)
-        return [key[size:] for key in self._by_prefix.get(prefix[:2], ()) if key[:size] == prefix]
-
-    @cached_property
-    def _by_prefix(self) -> dict[tuple[Any, ...], list[tuple[Any, ...]]]:
-        found: dict[tuple[Any, ...], list[tuple[Any, ...]]] = defaultdict(list)
-        for key in self._rows:
-            found[key[:2]].append(key)
-        return found
+        if size not in self._by_prefix:
+            found: dict[tuple[Any, ...], list[tuple[Any, ...]]] = defaultdict(list)
+            for key in self._rows:
+                found[key[:size]].append(key[size:])
+            self._by_prefix[size] = found
+        return self._by_prefix[size].get(prefix, [])
 
     def arm(self, variant: str, *key: Any) -> dict[str, Block]:
         """Block of each stratum for one variant."""
@@ -232,7 +238,8 @@ def strata_of(
 
 def indexed(table: Any, *keys: str) -> dict[tuple[Any, ...], Record]:
     """Rows of a table by their key columns."""
-    return {tuple(row[name] for name in keys): row for row in records(table)}
+    key_of = itemgetter(*keys)
+    return {key_of(row): row for row in records(table)}
 
 
 def parsed(text: Any, default: Any) -> Any:

@@ -21,7 +21,7 @@ from causalops.estimators.randomised.planned_looks import (
 )
 from causalops.inference import Inference, unavailable
 from causalops.reasons import REASONS
-from causalops.results import Row, check_row, curve_row
+from causalops.results import Row, as_json, check_row, curve_row
 from causalops.verdicts import LookState
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _details(found: Course, look: Look) -> str:
         "as_of_date": str(look.as_of), "boundary": look.bound, "alpha_spent": look.spent,
         "spending": found.spending,
     }  # fmt: skip
-    return json.dumps(said, sort_keys=True)
+    return as_json(said)
 
 
 def _sentence(found: Course) -> str:

@@ -6,15 +6,15 @@ sequence. It stands beside every experiment, complete or not, and may say `worse
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 from causalops.estimators.randomised.contrasts import Contrast
 from causalops.estimators.randomised.inputs import Experiment, Metric
 from causalops.inference import Inference, unavailable
 from causalops.reasons import REASONS
-from causalops.results import Row
+from causalops.results import Row, as_json
 from causalops.sequential import MIN_ARM, always_valid, mixing_variance
 
 PLANNED = "group_sequential"
@@ -34,12 +34,14 @@ def companion_rows(experiment: Experiment, rows: Sequence[Row]) -> list[Row]:
     is an analysis of its own.
     """
     analysis = f"robustness:{SERIES}" if is_planned(experiment) else "main"
-    metrics = {metric.name: metric for metric in experiment.main()}
+    metrics = experiment.main_by_name
     made = []
     for head in headlines(rows):
         metric = metrics[head["metric"]]
-        row = _companion(experiment, readable(head, rows), metric.alpha) | {"analysis": analysis}
-        made.append(row | {"verdict": "worse" if is_harm(row, metric.desired) else None})
+        row = _companion(experiment, readable(head, rows), metric.alpha)
+        row["analysis"] = analysis
+        row["verdict"] = "worse" if is_harm(row, metric.desired) else None
+        made.append(row)
     return made
 
 
@@ -100,12 +102,17 @@ def _companion(experiment: Experiment, base: Row, alpha: float) -> Row:
     result = unavailable("too_few_to_look", base["estimate"])
     if base["std_error"] is not None and _randomised(base) >= MIN_ARM:
         result = always_valid(base["estimate"], base["std_error"], units, planned, alpha)
-    details = {"n_planned": planned, "rho_squared": mixing_variance(alpha, 2 * planned)}
     return derived(
-        base, result, ci_kind="sequential", details=json.dumps(details, sort_keys=True),
+        base, result, ci_kind="sequential", details=_details(planned, alpha),
         se_kind=base["se_kind"] if result.std_error is not None else "none",
         info_fraction=sum(units) / (2 * planned),
     )  # fmt: skip
+
+
+@lru_cache
+def _details(planned: int, alpha: float) -> str:
+    """The plan that the sequence is narrowest for: the same for every metric of one alpha."""
+    return as_json({"n_planned": planned, "rho_squared": mixing_variance(alpha, 2 * planned)})
 
 
 def _randomised(row: Row) -> int:

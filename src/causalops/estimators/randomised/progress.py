@@ -7,7 +7,6 @@ would only repeat the p-value (Hoenig & Heisey 2001).
 from __future__ import annotations
 
 import datetime as dt
-import json
 import math
 from collections.abc import Mapping, Sequence
 
@@ -15,7 +14,7 @@ from causalops.estimators.randomised.inputs import Experiment, Metric, Record, c
 from causalops.inference import minimum_detectable
 from causalops.planning.power import two_sided_power
 from causalops.reasons import REASONS
-from causalops.results import Row, check_row, curve_row
+from causalops.results import Row, as_json, check_row, curve_row
 
 RECENT_DAYS = 7
 POINTS = 11
@@ -50,7 +49,7 @@ def size_rows(experiment: Experiment, overall: Sequence[Record]) -> list[Row]:
         experiment_id=experiment.id, check_name="planned_size", population="analysed",
         value=None if reason else float(left), value_name="days", threshold=float(planned),
         n=smallest, status="not_run" if reason else "pass", reason_code=reason, message=message,
-        details=json.dumps({"units": sizes, "per_day": rates}, sort_keys=True),
+        details=as_json({"units": sizes, "per_day": rates}),
     )]  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -34,7 +33,7 @@ from causalops.inference import (
 )
 from causalops.moments import Floats
 from causalops.reasons import REASONS
-from causalops.results import Row, curve_row, estimate_row
+from causalops.results import Row, as_json, curve_row, estimate_row
 
 QUANTILE_DESIGNS = ("ab_test", "aa_test")
 """Designs in which units, or the units of events, are randomised one by one."""
@@ -273,4 +272,4 @@ def _details(what: Comparison, found: QuantileContrast, result: Inference) -> st
             details[f"tied_{name}"] = arm.tied_near
     if result.pieces:
         details["ci_pieces"] = result.pieces
-    return json.dumps(details, sort_keys=True) if details else None
+    return as_json(details) if details else None

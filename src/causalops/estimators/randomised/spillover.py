@@ -12,7 +12,7 @@ from causalops.estimators.rulings import ruled
 from causalops.frames import records
 from causalops.multiplicity import holm
 from causalops.reasons import REASONS
-from causalops.results import Row, check_row
+from causalops.results import Row, as_json, check_row
 
 CUT = 0.3  # share of edge weight between clusters
 MIXED = 0.3  # distance of an arm's treated neighbours from all, or from none
@@ -115,7 +115,7 @@ def _spillover(experiment: Experiment, found: dict[str, BorderEffect]) -> list[R
             experiment_id=experiment.id, check_name="spillover", metric=name,
             variant=experiment.control, value_name="difference", p_adjusted=p_adjusted,
             threshold=THRESHOLD, n=effect.n_some + effect.n_none,
-            **(values | _verdict(reason)), details=json.dumps(facts, sort_keys=True),
+            **(values | _verdict(reason)), details=as_json(facts),
         ))  # fmt: skip
     return rows
 

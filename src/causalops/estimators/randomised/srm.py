@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +17,7 @@ from causalops.estimators.rulings import ruled
 from causalops.frames import records
 from causalops.multiplicity import holm
 from causalops.reasons import REASONS
-from causalops.results import Row, check_row
+from causalops.results import Row, as_json, check_row
 from causalops.spec.words import UNKNOWN_CLUSTER
 
 CLUSTER_RCT = "cluster_rct"
@@ -261,7 +260,7 @@ def _count_row(
         experiment_id=experiment.id, check_name=name, statistic=test.statistic, df=test.df,
         p_value=test.p_value, threshold=THRESHOLD, status=status, reason_code=reason,
         message=None if reason is None else REASONS[reason] + _sizes(details, test),
-        details=json.dumps(details, sort_keys=True), **values,
+        details=as_json(details), **values,
     )  # fmt: skip
 
 
