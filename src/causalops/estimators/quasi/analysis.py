@@ -7,7 +7,6 @@ same everywhere: placebo outcomes, families, verdicts, and the specification cur
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -18,7 +17,7 @@ from causalops.estimators.quasi.specification import specification_rows
 from causalops.estimators.rulings import ruled
 from causalops.inference import Inference, finite, unavailable
 from causalops.reasons import REASONS
-from causalops.results import Row, check_row, curve_row, estimate_row
+from causalops.results import Row, as_json, check_row, curve_row, estimate_row
 from causalops.verdicts import adjust, decide
 
 Data = TypeVar("Data")
@@ -98,7 +97,7 @@ def estimate(
         "status": result.status,
         "reason_code": reason,
         "message": None if reason is None else REASONS[reason],
-        "details": json.dumps(known, sort_keys=True) if known else None,
+        "details": as_json(known) if known else None,
     }
     row |= values
     row["is_headline"] = row["is_headline"] and row["analysis"] == MAIN
@@ -122,7 +121,7 @@ def check(
         "status": status,
         "reason_code": reason,
         "message": None if reason is None else REASONS[reason],
-        "details": json.dumps(known, sort_keys=True) if known else None,
+        "details": as_json(known) if known else None,
     }
     return check_row(**(row | values))
 
