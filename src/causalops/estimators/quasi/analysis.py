@@ -44,7 +44,7 @@ def study_rows(
     rows += _placebo_rows(study, rows)
     rows = [ruled(study, row) if row["row_kind"] == "check" else row for row in rows]
     estimates = [row for row in rows if row["row_kind"] == "estimate"]
-    _let_checks_speak(rows, estimates)
+    _let_checks_speak(study, rows, estimates)
     adjust(estimates)
     alpha = study.analyses[0].alpha
     decide(
@@ -196,7 +196,7 @@ def _placebo_rows(study: Study, rows: Sequence[Row]) -> list[Row]:
     return made
 
 
-def _let_checks_speak(rows: Sequence[Row], estimates: Sequence[Row]) -> None:
+def _let_checks_speak(study: Study, rows: Sequence[Row], estimates: Sequence[Row]) -> None:
     """A failed identification check turns the estimates it concerns into warnings, in place.
 
     A check without a metric, and one of a placebo outcome, concerns every metric.
@@ -204,7 +204,7 @@ def _let_checks_speak(rows: Sequence[Row], estimates: Sequence[Row]) -> None:
     placebos = {row["metric"] for row in estimates if row["metric_role"] == "placebo"}
     failed = [
         row for row in rows if row["row_kind"] == "check" and row["status"] == "fail"
-        and row["analysis"] == MAIN
+        and row["analysis"] == MAIN and study.on_fail.get(row["check_name"]) != "ignore"
     ]  # fmt: skip
     for row in estimates:
         for check_found in failed:
