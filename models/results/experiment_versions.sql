@@ -19,9 +19,13 @@ written as (
     select experiment_id, run_id, version
     from {{ ref('causalops', 'experiment_results') }}
     group by experiment_id, run_id, version
-    -- Effects without their sample-ratio check, or checks without effects, are no version.
-    having max(case when row_kind = 'check' and check_name = 'srm' then 1 else 0 end) = 1
-        and max(case when row_kind = 'estimate' then 1 else 0 end) = 1
+    -- Effects without their sample-ratio check, or checks without effects, are no version. Where nobody
+    -- randomised there is no sample ratio.
+    having max(case when row_kind = 'estimate' then 1 else 0 end) = 1
+        and (
+            max(case when row_kind = 'check' and check_name = 'srm' then 1 else 0 end) = 1
+            or max(case when design in ('aa_test', 'ab_test', 'encouragement', 'cluster_rct') then 1 else 0 end) = 0
+        )
 )
 
 select
