@@ -44,6 +44,8 @@ computed as (
     select run_id, {{ columns | join(', ') }} from {{ ref('causalops', 'encouragement') }}
     union all
     select run_id, {{ columns | join(', ') }} from {{ ref('causalops', 'spillover') }}
+    union all
+    select run_id, {{ columns | join(', ') }} from {{ ref('causalops', 'iv') }}
 ),
 
 -- A failed check that gates blocks every verdict of its experiment; with several, the first by name explains.

@@ -83,4 +83,22 @@ REASONS: dict[str, str] = {
     "reaches the control arm, and the effect shown is probably too small.",
     "sign_depends_on_specification": "Some specifications give an effect of the other sign.",
     "few_border_units": "Too few control units, or too few clusters, border on treated ones.",
+    "under_identified": "There are fewer instruments than treatments, so no effect is identified.",
+    "collinear": "A column is constant or a combination of others, so no coefficient of it exists.",
+    "no_first_stage": "The instruments do not move the treatment at all.",
+    "exact_first_stage": "The instruments determine the treatment, so both estimates are the same.",
+    "just_identified": "As many instruments as treatments: they cannot contradict each other.",
+    "perfect_fit": "The model fits the values exactly, so there is no error to measure.",
+    "too_few_rows": "There are no more complete rows than coefficients.",
+    "duplicate_unit_periods": "Some units have several rows in one period.",
+    "duplicate_units": "Some units have several rows, and no cluster joins them.",
+    "constant_outcome": "The outcome is the same in every row.",
+    "one_cluster": "All rows are in one cluster, so there is no clustered error.",
+    "incomplete_rows": "Rows without a value in every column that is used are left out.",
+    "columns_dropped": "Columns that are constant or combinations of others were left out.",
+    "instruments_disagree": "The instruments contradict each other: at least one of them acts on "
+    "the outcome in another way than by the treatment.",
+    "instruments_may_bias": "The effective F of the first stage is below its critical value: the "
+    "estimate may be biased; read the Anderson-Rubin interval.",
+    "not_positive_definite": "The two estimates' variances do not differ the way the test needs.",
 }

@@ -90,7 +90,7 @@ DATASET_ROBUSTNESS = {
     "matched_did": ("doubly_robust", "outcome_regression", "ipw", "no_caliper"),
     "synthetic_control": ("leave_one_out", "did"),
     "rdd": ("donut", "half_bandwidth", "double_bandwidth", "local_quadratic", "uniform_kernel"),
-    "iv": ("ols", "liml", "no_covariates"),
+    "iv": ("ols", "liml"),
     "heckman": ("ols", "maximum_likelihood", "lee_bounds"),
 }
 """Alternatives that a design offers by name under `robustness`."""

@@ -9,6 +9,6 @@
     'ci_kind': ['fixed', 'delta', 'fieller', 'log', 'uniform', 'sequential', 'credible', 'anderson_rubin',
         'conventional', 'bias_corrected', 'robust_bias_corrected', 'bootstrap', 'permutation', 'placebo', 'none'],
     'ci_shape': ['interval', 'below_only', 'above_only', 'whole_line', 'disjoint', 'empty', 'none'],
-    'se_kind': ['welch', 'delta', 'hc0', 'hc1', 'hc2', 'hc3', 'cr1', 'cr2', 'hac', 'gls', 'influence',
+    'se_kind': ['welch', 'delta', 'classic', 'hc0', 'hc1', 'hc2', 'hc3', 'cr1', 'cr2', 'hac', 'gls', 'influence',
         'abadie_imbens', 'two_step', 'bootstrap', 'none'],
 }) }}

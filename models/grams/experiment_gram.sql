@@ -1,0 +1,48 @@
+-- grain: a pair (a, b) of parts of a block (outcome, treatment, instruments, controls), per experiment_id, analysis
+-- and metric. n complete rows of n_rows, means, and the centred sum of products c_ab.
+{%- set blocks = causalops.gram_blocks(ref('causalops', 'registry')) -%}
+{%- for name in causalops.input_models(['dataset_models']) %}
+-- depends_on: {{ ref(name) }}
+{%- endfor %}
+
+with
+
+due as (
+    select experiment_id
+    from {{ ref('causalops', 'experiment_due') }}
+    where is_due
+),
+
+{% for block in blocks -%}
+block_{{ block.number }} as (
+    {{ causalops.gram_sums(block) }}
+),
+
+{% endfor -%}
+pairs as (
+    select
+        cast(null as {{ dbt.type_string() }}) as experiment_id,
+        cast(null as {{ dbt.type_string() }}) as analysis,
+        cast(null as {{ dbt.type_string() }}) as metric,
+        cast(null as {{ dbt.type_string() }}) as a,
+        cast(null as {{ dbt.type_string() }}) as b,
+        cast(null as {{ dbt.type_bigint() }}) as n_rows,
+        cast(null as {{ dbt.type_bigint() }}) as n,
+        cast(null as {{ dbt.type_bigint() }}) as n_duplicates,
+        cast(null as {{ causalops.type_double() }}) as mean_a,
+        cast(null as {{ causalops.type_double() }}) as mean_b,
+        cast(null as {{ causalops.type_double() }}) as c_ab
+    where 1 = 0
+    {%- for block in blocks %}
+    {%- for pair in causalops.name_pairs(block.parts | map(attribute='name') | list) %}
+    union all
+    select
+        {{ causalops.block_key(block) }}, '{{ pair[0] }}', '{{ pair[1] }}', n_rows, n, n_duplicates,
+        mean_{{ pair[0] }}, mean_{{ pair[1] }}, c_{{ pair | join('_') }}
+    from block_{{ block.number }}
+    where n_rows > 0
+    {%- endfor %}
+    {%- endfor %}
+)
+
+select * from pairs
