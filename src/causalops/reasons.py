@@ -101,4 +101,27 @@ REASONS: dict[str, str] = {
     "instruments_may_bias": "The effective F of the first stage is below its critical value: the "
     "estimate may be biased; read the Anderson-Rubin interval.",
     "not_positive_definite": "The two estimates' variances do not differ the way the test needs.",
+    "no_overlap": "Treated and untreated units have no common range of the propensity score.",
+    "perfect_separation": "A covariate tells treated from untreated units without error for some "
+    "of them, so no propensity score exists.",
+    "no_match": "No treated unit has an untreated one within the caliper in its cell.",
+    "too_few_for_covariates": "An arm has too few units for this many covariates.",
+    "too_few_pairs": "Fewer than ten pairs with a difference: rank statistics are not normal.",
+    "not_a_risk_ratio": "The ratio is not a positive number.",
+    "no_treated": "No unit is first treated within the periods of the data.",
+    "no_control": "No untreated unit to compare with. With one group only, use design its.",
+    "no_pre_period": "No period before treatment, so neither the effect nor trends can be seen.",
+    "several_cohorts": "Units are treated from different times on: a 2x2 comparison is undefined.",
+    "treatment_switches_off": "Some units stop being treated, or change when they start.",
+    "unbalanced_panel": "Fewer than half of the units have a value in every period.",
+    "incomplete_units_dropped": "Units without a value in every period are left out.",
+    "not_binary": "A column that says yes or no holds other values than 0 and 1.",
+    "weak_overlap": "Some treated units have no untreated units with their propensity score.",
+    "unmatched_dropped": "Treated units without a neighbour within the caliper are left out: the "
+    "effect is that of the matched.",
+    "still_imbalanced": "Treated and untreated units still differ in this covariate.",
+    "trends_differ": "Before treatment the two groups already changed differently.",
+    "one_pre_period": "One period before treatment: earlier trends cannot be compared.",
+    "no_finding": "The estimate is not significant, so hidden bias has nothing to explain.",
+    "no_clustered_error": "Matching and plain differences have no standard error for clusters.",
 }

@@ -87,7 +87,10 @@ DATASET_METHODS = {
 DATASET_ROBUSTNESS = {
     "its": ("hac", "no_covariates", "level_only"),
     "did": ("twfe", "not_yet_treated", "universal_base", "leave_one_cohort_out"),
-    "matched_did": ("doubly_robust", "outcome_regression", "ipw", "no_caliper"),
+    "matched_did": (
+        *("matching", "bias_corrected", "no_caliper", "unmatched"),
+        *("doubly_robust", "doubly_robust_traditional", "outcome_regression", "ipw"),
+    ),
     "synthetic_control": ("leave_one_out", "did"),
     "rdd": ("donut", "half_bandwidth", "double_bandwidth", "local_quadratic", "uniform_kernel"),
     "iv": ("ols", "liml"),
