@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from harness import REPOSITORY, Project
 
+from causalops.estimators.quasi import matching, matching_errors, propensity
 from causalops.reasons import REASONS
 
 CASES = {
@@ -202,6 +203,20 @@ def test_healthy_panels(built: Project) -> None:
     row = head(built, "healthy_years")
     assert abs(row["estimate"] - 2) < 3 * row["std_error"]
     assert row["n_obs_variant"] == 4 * row["n_variant"]
+    units = panel().pivot(index="unit", columns="year", values="y").to_numpy()
+    first = panel().groupby("unit").first()
+    treated = first["since"].notna().to_numpy()
+    north = (first["place"] == "north").to_numpy()
+    score = propensity.fit(np.column_stack([first["x"], north]), treated, ["x", "place"])
+    found = matching_errors.effect(
+        units[:, 2:].mean(axis=1) - units[:, :2].mean(axis=1),
+        matching.match(score.index, treated, north.astype(int)), score,
+    )  # fmt: skip
+    assert isinstance(found, matching_errors.Matched)
+    want = found.inference(0.05)
+    assert (row["estimate"], row["std_error"]) == pytest.approx(
+        (want.estimate, want.std_error), rel=1e-10
+    )
     checks = built.query(
         "select * from experiment_checks where experiment_id = 'healthy_years'"
     ).set_index("check_name")
