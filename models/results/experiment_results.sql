@@ -48,6 +48,8 @@ computed as (
     select run_id, {{ columns | join(', ') }} from {{ ref('causalops', 'iv') }}
     union all
     select run_id, {{ columns | join(', ') }} from {{ ref('causalops', 'matched_did') }}
+    union all
+    select run_id, {{ columns | join(', ') }} from {{ ref('causalops', 'its') }}
 ),
 
 -- A failed check that gates blocks every verdict of its experiment; with several, the first by name explains.

@@ -69,6 +69,7 @@ _KEYS = {
 time: month                   # a number or a date; a row is a period
 intervention: 2026-01-01      # the first period after it
 # seasonality: 12             # periods in a season
+# gaps: leave_out             # missing periods: refuse (default), leave_out, or zero for counts
 """,
     "did": """\
 unit: state                   # leave out where every period has other units

@@ -149,6 +149,7 @@ class DatasetExperiment(Part):
     time: Name | None = None
     intervention: Moment | None = None
     seasonality: Count | None = None
+    gaps: Annotated[str, OneOf(("refuse", "leave_out", "zero"))] | None = None
     treated_from: Name | None = None
     treated: Name | None = None
     post: Name | None = None

@@ -54,7 +54,7 @@ RANDOMISED_KEYS = frozenset(
     }
 )
 DATASET_KEYS = {
-    "its": ("time", "intervention", "seasonality"),
+    "its": ("time", "intervention", "seasonality", "gaps"),
     "did": ("time", "treated_from", "treated", "post", "comparison", "anticipation"),
     "matched_did": ("time", "treated_from", "treated", "post", "match_on", "exact"),
     "synthetic_control": ("time", "treated_from", "treated", "post", "donors"),
@@ -75,7 +75,7 @@ REQUIRED_KEYS = {
 TREATMENT_PATH_DESIGNS = ("did", "matched_did", "synthetic_control")
 """Designs in which units become treated at some time: `treated_from`, or `treated` and `post`."""
 DATASET_METHODS = {
-    "its": ("arma", "hac"),
+    "its": ("ar1", "ar2", "hac"),
     "did": ("group_time",),
     "matched_did": ("matching", "doubly_robust"),
     "synthetic_control": ("convex_weights",),
@@ -85,7 +85,7 @@ DATASET_METHODS = {
 }
 """Methods of each design, the default first; the configuration alone says which is the headline."""
 DATASET_ROBUSTNESS = {
-    "its": ("hac", "no_covariates", "level_only"),
+    "its": ("ar2", "hac", "no_covariates", "no_seasonality", "level_only"),
     "did": ("twfe", "not_yet_treated", "universal_base", "leave_one_cohort_out"),
     "matched_did": (
         *("matching", "bias_corrected", "no_caliper", "unmatched"),

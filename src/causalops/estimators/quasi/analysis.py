@@ -180,7 +180,7 @@ def _placebo_rows(study: Study, rows: Sequence[Row]) -> list[Row]:
     made = []
     metrics = {metric.name: metric for metric in study.metrics}
     for row in rows:
-        if row["row_kind"] != "estimate" or not row["is_headline"]:
+        if row["row_kind"] != "estimate" or not row["is_headline"] or row["scale"] != "absolute":
             continue
         if row["metric_role"] != "placebo":
             continue
