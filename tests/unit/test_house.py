@@ -52,6 +52,13 @@ def test_python_models_are_thin(path: Path) -> None:
     assert re.findall(r"dbt\.ref\((?!\"causalops\", \")", text) == []
 
 
+def test_every_design_is_in_the_results() -> None:
+    """A model that makes result rows and is left out of the union would be computed for nothing."""
+    union = (ROOT / "models/results/experiment_results.sql").read_text()
+    makers = [path.stem for path in PYTHON_MODELS if "result_rows(" in path.read_text()]
+    assert [name for name in makers if f"ref('causalops', '{name}')" not in union] == []
+
+
 def test_every_package_relation_is_called_experiment() -> None:
     names = [path.stem for path in ROOT.glob("models/**/*.sql")]
     assert [name for name in names if not name.startswith("experiment_")] == []
