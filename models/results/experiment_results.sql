@@ -52,6 +52,8 @@ computed as (
     select run_id, {{ columns | join(', ') }} from {{ ref('causalops', 'its') }}
     union all
     select run_id, {{ columns | join(', ') }} from {{ ref('causalops', 'synthetic_control') }}
+    union all
+    select run_id, {{ columns | join(', ') }} from {{ ref('causalops', 'rdd') }}
 ),
 
 -- A failed check that gates blocks every verdict of its experiment; with several, the first by name explains.

@@ -246,6 +246,25 @@ def quadratic_set(a: float, half: float, c: float) -> tuple[str, float | None, f
     return ("interval" if a > 0 else "disjoint"), ends[0], ends[1]
 
 
+def ratio_set(
+    top: float, bottom: float, spread: tuple[float, float, float], square: float
+) -> tuple[str, float | None, float | None]:
+    """Every b with (top - b bottom)² <= square V(top - b bottom), as a shape with its bounds.
+
+    `spread` holds V(top), V(bottom) and their covariance (Fieller 1954; Anderson & Rubin 1949).
+    """
+    v_top, v_bottom, covariance = spread
+    size_top = max(abs(top), math.sqrt(v_top))
+    size_bottom = max(abs(bottom), math.sqrt(v_bottom))
+    shape, low, high = quadratic_set(
+        (bottom * bottom - square * v_bottom) / size_bottom / size_bottom,
+        (top * bottom - square * covariance) / size_top / size_bottom,
+        (top * top - square * v_top) / size_top / size_top,
+    )
+    unit = size_top / size_bottom
+    return shape, None if low is None else low * unit, None if high is None else high * unit
+
+
 def _degenerate(levels: Levels) -> Inference | None:
     """Why no relative effect exists at all."""
     numbers = (levels.variant, levels.baseline, levels.var_variant, levels.var_baseline)

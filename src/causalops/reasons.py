@@ -82,6 +82,17 @@ REASONS: dict[str, str] = {
     "spillover": "Control units with treated neighbours differ from those without: the treatment "
     "reaches the control arm, and the effect shown is probably too small.",
     "sign_depends_on_specification": "Some specifications give an effect of the other sign.",
+    "missing_dependency": "A package that this design needs is not installed. Install it with:",
+    "no_units_one_side": "No unit with a value on one side of the cutoff.",
+    "few_score_values": "Too few distinct scores on a side of the cutoff.",
+    "few_near_cutoff": "Fewer than 20 units on a side lie within the bandwidth.",
+    "local_fit_failed": "No local regression could be fitted at the cutoff.",
+    "score_mass_points": "Many units share a score: bandwidths count distinct scores.",
+    "density_jump": "More units than chance explains lie just on one side of the cutoff: they may "
+    "have chosen it.",
+    "covariate_jump": "A covariate jumps at the cutoff, so units just below and above differ.",
+    "placebo_jump": "The outcome jumps where treatment does not change.",
+    "estimate_moves": "Other reasonable choices move the estimate by more than its error.",
     "few_border_units": "Too few control units, or too few clusters, border on treated ones.",
     "under_identified": "There are fewer instruments than treatments, so no effect is identified.",
     "collinear": "A column is constant or a combination of others, so no coefficient of it exists.",
@@ -102,8 +113,6 @@ REASONS: dict[str, str] = {
     "estimate may be biased; read the Anderson-Rubin interval.",
     "not_positive_definite": "The two estimates' variances do not differ the way the test needs.",
     "no_overlap": "Treated and untreated units have no common range of the propensity score.",
-    "perfect_separation": "A covariate tells treated from untreated units without error for some "
-    "of them, so no propensity score exists.",
     "no_match": "No treated unit has an untreated one within the caliper in its cell.",
     "too_few_for_covariates": "An arm has too few units for this many covariates.",
     "too_few_pairs": "Fewer than ten pairs with a difference: rank statistics are not normal.",

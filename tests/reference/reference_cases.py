@@ -22,6 +22,7 @@ STATUS = {
     "no_adjustment": ("warning", "no_adjustment"),
     "srm": ("fail", "sample_ratio_mismatch"),
     "mass_point": ("skipped", "mass_point"),
+    "no_units_one_side": ("skipped", "no_units_one_side"),
     "ok": ("ok", None),
 }
 

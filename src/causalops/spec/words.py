@@ -145,7 +145,8 @@ DATASET_CHECKS = (
     *("treatment_path", "balanced_panel", "pretrends", "pretrend_power", "honest_did"),
     *("leave_one_out", "bacon_weights", "pre_fit", "placebo_in_space", "placebo_in_time"),
     *("overlap", "balance_after", "matched_share", "rosenbaum", "evalue"),
-    *("density", "continuity", "placebo_cutoff", "mass_points", "effective_n"),
+    *("density", "continuity", "placebo_cutoff", "donut", "bandwidth_sensitivity"),
+    *("mass_points", "effective_n"),
     *("first_stage_strength", "endogeneity", "overidentification"),
     *("separation", "exclusion", "condition_number"),
 )

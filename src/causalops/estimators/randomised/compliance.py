@@ -29,7 +29,7 @@ from causalops.inference import (
     Inference,
     critical,
     difference,
-    quadratic_set,
+    ratio_set,
     unavailable,
 )
 from causalops.moments import Block
@@ -178,21 +178,16 @@ def anderson_rubin(measure: Measure, alpha: float) -> Inference:
     sides = [measure(OUTCOME.plus(sign * unit, RECEIVED)).variance or 0.0 for sign in (1, -1)]
     covariance = (sides[0] - sides[1]) / (4 * unit)
     square = critical(1 - alpha / 2, outcome.df) ** 2
-    shape, low, high = quadratic_set(
-        (first * first - square * v_d) / size_d / size_d,
-        (itt * first - square * covariance) / size_y / size_d,
-        (itt * itt - square * v_y) / size_y / size_y,
-    )
-    bounds = [None if bound is None else bound * unit for bound in (low, high)]
+    shape, low, high = ratio_set(itt, first, (v_y, v_d, covariance), square)
     is_split = shape == "disjoint"
     return replace(
         test,
         estimate=found.effect,
         std_error=math.sqrt(max(found.variance, 0.0)),
-        ci_low=None if is_split else bounds[0],
-        ci_high=None if is_split else bounds[1],
+        ci_low=None if is_split else low,
+        ci_high=None if is_split else high,
         ci_shape=shape,
-        pieces=((None, bounds[0]), (bounds[1], None)) if is_split else (),
+        pieces=((None, low), (high, None)) if is_split else (),
     )
 
 
