@@ -54,6 +54,8 @@ computed as (
     select run_id, {{ columns | join(', ') }} from {{ ref('causalops', 'synthetic_control') }}
     union all
     select run_id, {{ columns | join(', ') }} from {{ ref('causalops', 'rdd') }}
+    union all
+    select run_id, {{ columns | join(', ') }} from {{ ref('causalops', 'heckman') }}
 ),
 
 -- A failed check that gates blocks every verdict of its experiment; with several, the first by name explains.

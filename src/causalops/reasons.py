@@ -93,6 +93,22 @@ REASONS: dict[str, str] = {
     "covariate_jump": "A covariate jumps at the cutoff, so units just below and above differ.",
     "placebo_jump": "The outcome jumps where treatment does not change.",
     "estimate_moves": "Other reasonable choices move the estimate by more than its error.",
+    "nobody_selected": "No unit is selected, so no outcome is seen.",
+    "everybody_selected": "Every unit is selected, so there is no selection to correct.",
+    "perfect_separation": "A column tells the two groups apart without error for some or all "
+    "units, so no probability model exists.",
+    "not_converged": "The iterations did not reach a maximum of the likelihood.",
+    "lambda_collinear": "The outcome's columns determine the selection term: nothing separates the "
+    "effect from selection.",
+    "lambda_nearly_collinear": "The outcome's columns nearly determine the selection term, so the "
+    "corrected numbers are fragile.",
+    "no_exclusion": "No column moves selection alone: the correction rests on the shape of the "
+    "normal distribution.",
+    "rho_outside": "The estimated correlation lies outside [-1, 1]: the model does not fit.",
+    "rho_at_boundary": "The correlation runs to -1 or 1, so no maximum of the likelihood exists.",
+    "negative_variance": "The variance formula gives a negative number, so no error exists.",
+    "not_randomised": "Bounds need a treatment that the file declares as randomised.",
+    "treatment_not_binary": "Bounds need a treatment that is 0 or 1.",
     "few_border_units": "Too few control units, or too few clusters, border on treated ones.",
     "under_identified": "There are fewer instruments than treatments, so no effect is identified.",
     "collinear": "A column is constant or a combination of others, so no coefficient of it exists.",

@@ -23,6 +23,7 @@ STATUS = {
     "srm": ("fail", "sample_ratio_mismatch"),
     "mass_point": ("skipped", "mass_point"),
     "no_units_one_side": ("skipped", "no_units_one_side"),
+    "ok_with_warning": ("warning", "no_exclusion"),
     "ok": ("ok", None),
 }
 

@@ -148,7 +148,7 @@ DATASET_CHECKS = (
     *("density", "continuity", "placebo_cutoff", "donut", "bandwidth_sensitivity"),
     *("mass_points", "effective_n"),
     *("first_stage_strength", "endogeneity", "overidentification"),
-    *("separation", "exclusion", "condition_number"),
+    *("separation", "exclusion", "condition_number", "selection"),
 )
 LISTED_ROBUSTNESS = ("unadjusted", "no_winsor", "first_variant", "lin")
 MEASURE_TYPES = ("proportion", "count", "count_distinct", "sum", "mean", "retention")
