@@ -45,6 +45,8 @@ computed as (
     union all
     select run_id, {{ columns | join(', ') }} from {{ ref('causalops', 'spillover') }}
     union all
+    select run_id, {{ columns | join(', ') }} from {{ ref('causalops', 'did') }}
+    union all
     select run_id, {{ columns | join(', ') }} from {{ ref('causalops', 'iv') }}
     union all
     select run_id, {{ columns | join(', ') }} from {{ ref('causalops', 'matched_did') }}

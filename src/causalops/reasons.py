@@ -159,4 +159,20 @@ REASONS: dict[str, str] = {
     "near_unit_root": "The series is close to a random walk: trend and noise look alike.",
     "autocorrelation_left": "The model leaves autocorrelation: its errors may be too small.",
     "placebo_effect_before": "An effect is found before the intervention, where none can be.",
+    "always_treated": "Every treated unit is treated from the first period on, so nothing shows "
+    "it before treatment.",
+    "always_treated_dropped": "Units treated from the first period on are left out.",
+    "single_unit_cohort": "A cohort is a single unit or cluster: its own variance cannot be seen.",
+    "one_treated_unit": "One treated unit: no standard error exists, only a permutation p-value.",
+    "one_treated_cluster": "All treated units are in one cluster: no standard error exists, only "
+    "a permutation p-value.",
+    "few_placebos": "With so few untreated groups the permutation p-value cannot be below alpha.",
+    "too_many_periods": "More than 120 periods: the moments of a panel grow with their square.",
+    "pretrends_differ": "Treated and untreated units moved apart before treatment already.",
+    "pretrend_power_low": "A difference in trends that explains the whole effect would often pass "
+    "the test before treatment.",
+    "frail_to_violations": "Violations of parallel trends no larger than those before treatment "
+    "could explain the effect.",
+    "treated_as_controls": "Part of the two-way number compares with units that are treated "
+    "already.",
 }

@@ -76,7 +76,7 @@ TREATMENT_PATH_DESIGNS = ("did", "matched_did", "synthetic_control")
 """Designs in which units become treated at some time: `treated_from`, or `treated` and `post`."""
 DATASET_METHODS = {
     "its": ("ar1", "ar2", "hac"),
-    "did": ("group_time",),
+    "did": ("group_time", "two_by_two"),
     "matched_did": ("matching", "doubly_robust"),
     "synthetic_control": ("convex_weights",),
     "rdd": ("local_linear",),

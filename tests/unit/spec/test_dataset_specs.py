@@ -48,7 +48,7 @@ def test_a_valid_experiment_has_nothing_to_say() -> None:
         ("unit: state", "unit: state\ncutoff: 3", "belongs to design 'rdd', not to 'did'"),
         ("unit: state", "unit: state\ntreated: law", "say the same: keep one"),
         ("unit: state", "unit: state\nrobustness: [donut]", "is not offered by 'did'"),
-        ("unit: state", "unit: state\nmethod: lin", "is no method of 'did' (group_time)"),
+        ("unit: state", "unit: state\nmethod: lin", "is no method of 'did' (group_time, two_by"),
         ("unit: state", "unit: state\nchecks: {srm: {on_fail: block}}", "not one of the allowed"),
         ("unit: state", "unit: state\nrobustness: [{name: x, set: {unit: year}}]", "cannot be set"),
         (

@@ -1,0 +1,131 @@
+"""What a panel of 6 million rows costs: two-way fixed effects with errors by unit, two ways.
+
+    python benchmarks/did_panel.py [--peer PYTHON] [--units 600000]
+
+Ours: the queries that dbt compiled for the panel's shape and moments, and the statistics on them.
+The peer: pyfixest on the rows, by an interpreter that has it (`python -m venv DIR; DIR/bin/pip
+install pyfixest duckdb`; it is no dependency of ours). Each runs in a process of its own, reads the
+same DuckDB table, and reports CPU seconds without imports and its peak memory with them. Estimates
+and standard errors must agree to 1e-10 before a figure is printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PERIODS = 10
+BLOCK = """design: did
+dataset: panel
+assumption_note: Simulated
+unit: unit
+time: t
+treated_from: start
+metrics: {primary: [y]}
+robustness: [twfe]
+"""
+MEASURED = """
+import json, resource, sys, time
+{imports}
+started = time.process_time()
+{work}
+print(json.dumps(dict(estimate=estimate, error=error, cpu=time.process_time() - started,
+                      peak=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)))
+"""
+OURS = MEASURED.format(
+    imports="""
+import duckdb, pandas
+from pathlib import Path
+from causalops.estimators.quasi import did
+from causalops.frames import due_experiments""",
+    work="""
+database, compiled = sys.argv[1:]
+connection = duckdb.connect(database, read_only=True)
+connection.execute("set threads = 1")
+tables = {}
+for name in ("experiment_panel_shapes", "experiment_panel_moments"):
+    [path] = Path(compiled).rglob(name + ".sql")
+    tables[name] = connection.execute(path.read_text()).df()
+schema = "main_causalops"
+due, registry = (connection.execute(f"from {schema}.experiment_{name}").df()
+                 for name in ("due", "registry"))
+rows = did.run(*due_experiments(due, ("did",), registry, *tables.values()))
+[row] = [row for row in rows if row["analysis"] == "robustness:twfe"]
+estimate, error = row["estimate"], row["std_error"]""",
+)
+PEER = MEASURED.format(
+    imports="import duckdb, pyfixest",
+    work="""
+connection = duckdb.connect(sys.argv[1], read_only=True)
+connection.execute("set threads = 1")
+frame = connection.execute("select unit, t, y, coalesce(t >= start, false)::int d from panel").df()
+fit = pyfixest.feols("y ~ d | unit + t", frame, vcov={"CRV1": "unit"})
+estimate, error = float(fit.coef().iloc[0]), float(fit.se().iloc[0])""",
+)
+
+
+def build(folder: Path, units: int) -> tuple[Path, Path]:
+    """A project with the panel, built once; its database and its compiled queries."""
+    sys.path[:0] = [str(ROOT / "tests")]
+    from harness import Project
+
+    folder.mkdir()
+    project = Project.create(folder, dataset_models=["panel"])
+    start = "case when g < 4 then null else g end"
+    query = f"""{{{{ config(materialized='table') }}}}
+    select u as unit, t, {start} as start,
+        hash(u) % 1000 / 100.0 + 0.3 * t + (hash(u * 31 + t * 7919) % 100000) / 20000.0
+        + case when t >= {start} then 0.2 * (t - g + 1) else 0 end as y
+    from (select range as u, hash(range * 13) % 10 as g from range({units})) as units
+    cross join (select range as t from range({PERIODS})) as periods
+    """  # noqa: S608 - constants of ours
+    project.write("models/panel.sql", query)
+    project.experiment("growth", BLOCK)
+    project.dbt("build", "--exclude-resource-type", "test")
+    return project.database, folder / "target" / "compiled"
+
+
+def measure(python: str, code: str, *arguments: str) -> dict[str, float]:
+    """What one process found and cost."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    command = [python, "-c", code, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)  # noqa: S603
+    if done.returncode:
+        sys.exit(done.stderr[-2000:])
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--peer", default=sys.executable)
+    parser.add_argument("--units", type=int, default=600_000)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        database, compiled = build(Path(folder) / "project", options.units)
+        ours = measure(sys.executable, OURS, str(database), str(compiled))
+        print(f"ours: {ours}")
+        command = [options.peer, "-c", "import pyfixest"]
+        has_peer = subprocess.run(command, capture_output=True)  # noqa: S603
+        if has_peer.returncode:
+            print("pyfixest is not installed there: nothing to compare with")
+            return
+        peer = measure(options.peer, PEER, str(database))
+    for name in ("estimate", "error"):
+        gap = abs(ours[name] / peer[name] - 1)
+        if gap > 1e-10:
+            sys.exit(f"{name}: {ours[name]!r} is not {peer[name]!r}")
+        print(f"{name}: relative difference {gap:.1e}")
+    print(f"CPU: {ours['cpu']:.2f} s against {peer['cpu']:.2f} s, {peer['cpu'] / ours['cpu']:.1f}x")
+    print(f"peak memory: {ours['peak']:.0f} against {peer['peak']:.0f} MiB, "
+          f"1/{peer['peak'] / ours['peak']:.1f}")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+{# One metric of a dataset as a panel reads it: a row per unit and period with its outcome, whether it is
+   treated then, and where treatment starts. A row that lacks what the design needs is not complete. #}
+{% macro panel_rows(source, column) -%}
+    {%- set map = source.payload -%}
+    {%- set roles = {} -%}
+    {%- for held in map.columns if held.role in ('treated', 'post') -%}
+        {%- do roles.update({held.role: 'held.v_' ~ held.slot}) -%}
+    {%- endfor -%}
+    {%- set period = 'held.period' if map.time else roles.post -%}
+    {%- set is_pair = 'treated' in roles -%}
+    {%- set needed = [period] + ([roles.treated, roles.post] if is_pair else [])
+        + (['held.unit_id'] if map.unit else []) + (['held.cluster_id'] if map.cluster else []) %}
+    select
+        held.unit_id,
+        held.cluster_id,
+        {{ period }} as period,
+        {{ 'cast(null as ' ~ causalops.type_double() ~ ')' if is_pair else 'held.treated_from' }} as treated_from,
+        {{ 'case when ' ~ roles.treated ~ ' <> 0 then 1 else 0 end' if is_pair else '1' }} as is_treated,
+        {% if is_pair -%}
+        case when {{ roles.treated }} <> 0 and {{ roles.post }} <> 0 then 1 else 0 end as is_on,
+        {%- else -%}
+        case when {{ period }} >= held.treated_from then 1 else 0 end as is_on,
+        {%- endif %}
+        {%- for name in needed %}
+        {{ name }} is not null and
+        {%- endfor %} true as is_placed,
+        {%- for held in column %}
+        held.v_{{ held.slot }} as y_{{ loop.index }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from ({{ causalops.dataset_rows(source) }}) as held
+{%- endmacro %}
+
+{# The outcome columns of a dataset analysis, in the file's order. #}
+{% macro panel_metrics(map) -%}
+    {%- set found = [] -%}
+    {%- for held in map.columns if held.role == 'metric' -%}{%- do found.append(held) -%}{%- endfor -%}
+    {{ return(found) }}
+{%- endmacro %}

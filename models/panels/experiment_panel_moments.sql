@@ -1,0 +1,56 @@
+-- grain: experiment_id, analysis, metric, part, start, cluster_id, i, j. everything that difference-in-differences
+-- needs: counts of what was found and left out, and by cohort (start NULL = never treated) sums of unit paths
+-- (mean), of their products (pair), of their levels, and by cluster. paths are less the mean of their
+-- unit and of each period. rows of repeated cross-sections are paths of one period. panels of more than 120
+-- periods are left out, and refused by the statistics.
+{%- set shapes = [] -%}
+{%- set longest = [1] -%}
+{%- for shape in causalops.registry_rows(ref('causalops', 'experiment_panel_shapes'), 'panel') if shape.payload.periods | length <= 120 -%}
+    {%- do shapes.append(shape) -%}
+    {%- do longest.append(shape.payload.periods | length) -%}
+{%- endfor %}
+{%- for name in causalops.input_models(['dataset_models']) %}
+-- depends_on: {{ ref(name) }}
+{%- endfor %}
+
+with
+
+due as (
+    select experiment_id
+    from {{ ref('causalops', 'experiment_due') }}
+    where is_due
+),
+
+indices as (
+    {%- for i in range(1, longest | max + 1) %}
+    {{ 'union all ' if not loop.first }}select {{ i }}{{ ' as i' if loop.first }}
+    {%- endfor %}
+),
+{%- for shape in shapes %}
+{%- set outer = loop.index %}
+{%- for metric in causalops.panel_metrics(shape.payload.source) %}
+
+{{ causalops.panel_ctes('panel_' ~ outer ~ '_' ~ loop.index, shape, metric, loop.index0) }}
+{%- endfor %}
+{%- endfor %}
+
+moments as (
+    select
+        cast(null as {{ dbt.type_string() }}) as experiment_id,
+        cast(null as {{ dbt.type_string() }}) as analysis,
+        cast(null as {{ dbt.type_string() }}) as metric,
+        cast(null as {{ dbt.type_string() }}) as part,
+        {{ causalops.panel_nothing() }},
+        cast(null as {{ dbt.type_bigint() }}) as n,
+        cast(null as {{ causalops.type_double() }}) as total
+    where 1 = 0
+    {%- for shape in shapes %}
+    {%- set outer = loop.index %}
+    {%- for metric in causalops.panel_metrics(shape.payload.source) %}
+    union all
+    {{ causalops.panel_parts('panel_' ~ outer ~ '_' ~ loop.index, shape, metric) }}
+    {%- endfor %}
+    {%- endfor %}
+)
+
+select * from moments
