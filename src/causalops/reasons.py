@@ -175,4 +175,15 @@ REASONS: dict[str, str] = {
     "could explain the effect.",
     "treated_as_controls": "Part of the two-way number compares with units that are treated "
     "already.",
+    "several_treated_units": "Several units are treated; this design takes one.",
+    "too_few_donors": "Fewer than two complete donors.",
+    "donors_left_out": "Donors without a value in some period, or unknown, were left out.",
+    "no_convergence": "The search for an optimum did not end.",
+    "perfect_pre_fit": "The pre-period is fitted without error, so there is no ratio to rank.",
+    "weights_not_unique": "Several sets of weights fit equally well; the effect depends on which.",
+    "poor_pre_fit": "The synthetic control is far from the treated unit before the treatment.",
+    "no_placebos": "Too few donors to put each in the place of the treated unit.",
+    "few_placebos": "So few donors that no effect, however large, could be significant.",
+    "smallest_ratio": "No placebo has a smaller effect, so p is 1.",
+    "sign_depends_on_donor": "Without this donor the effect has the other sign.",
 }
