@@ -17,6 +17,8 @@ def sentence(row: Row) -> str:
     size = effect if row["lift"] is None else lift
     if verdict == "too_early":
         return f"{metric}: too early to judge {variant}; so far {size}, which may still change."
+    if row["baseline"] == "none":
+        return _of_a_cause(metric, variant, verdict, size)
     if verdict == "no_difference_found":
         return (
             f"{metric}: no clear difference between {variant} and {row['baseline']}: {size}. "
@@ -27,3 +29,14 @@ def sentence(row: Row) -> str:
     word = {"better": "better", "worse": "worse"}.get(verdict, "different")
     than = "from" if word == "different" else "than"
     return f"{metric}: {variant} is {word} {than} {row['baseline']}: {size}."
+
+
+def _of_a_cause(metric: str, variant: str, verdict: str, size: str) -> str:
+    """The effect of a treatment that has no second arm, such as a year of schooling."""
+    if verdict == "no_difference_found":
+        return (
+            f"{metric}: no clear effect of {variant}: {size}. "
+            "That is not proof of no effect: anything in the brackets remains possible."
+        )
+    way = {"better": " for the better", "worse": " for the worse"}.get(verdict, "")
+    return f"{metric}: {variant} moves it{way}: {size}."

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from causalops.scorecard import ABSENT, Row, cut, health_rank, interval, p_text, table
 from causalops.sentences import sentence
+from causalops.spec.words import RANDOMISED_DESIGNS
 from causalops.warehouse import (
     Source,
     WarehouseError,
@@ -156,8 +158,10 @@ def _other_lines(estimates: list[Row]) -> list[str]:
         if not row["is_headline"]
         and row["scale"] == "absolute"
         and row["window_kind"] == "overall"
-        and row["baseline"] != "none"
+        and not _is_level(row)
+        and not row["analysis"].startswith("placebo:")  # their check sums them up
     ]
+    headlines = {row["metric"]: row["estimand"] for row in estimates if row["is_headline"]}
     lines: list[str] = []
     for title, part in (
         ("Segments", [row for row in rows if row["segment_dim"] != "all"]),
@@ -166,7 +170,8 @@ def _other_lines(estimates: list[Row]) -> list[str]:
         if not part:
             continue
         part.sort(key=lambda row: (_metric_order(row), _segment(row), row["analysis"]))
-        text = table(["metric", "variant", "what", "effect", "p", "status"], [*map(_cells, part)])
+        cells = [_cells(row, headlines.get(row["metric"])) for row in part]
+        text = table(["metric", "variant", "what", "effect", "p", "status"], cells)
         lines += ["", title, "  " + text[0]]
         for row, line in zip(part, text[1:], strict=True):
             lines.append("  " + line)
@@ -175,17 +180,40 @@ def _other_lines(estimates: list[Row]) -> list[str]:
     return lines
 
 
-def _cells(row: Row) -> list[str]:
-    special = [
-        word
-        for key, usual in (("test", "difference"), ("population", "exposed"), ("ci_kind", "fixed"))
-        if (word := row[key]) != usual
-    ]
-    analysis = [] if row["analysis"] == "main" else [row["analysis"]]
-    what = _segment(row) or ", ".join([*analysis, row["method"] or ABSENT, *special])
+def _is_level(row: Row) -> bool:
+    """An arm's own level, such as a share of compliers; instruments have no second arm at all."""
+    return row["baseline"] == "none" and row["design"] in RANDOMISED_DESIGNS
+
+
+def _cells(row: Row, headline: str | None) -> list[str]:
     p_value = row["p_value"] if row["p_adjusted"] is None else row["p_adjusted"]
     effect = interval(row["estimate"], row["ci_low"], row["ci_high"])
+    what = _segment(row) or ", ".join(_what(row, headline))
     return [row["metric"], row["variant"], what, effect, p_text(p_value), row["status"]]
+
+
+def _what(row: Row, headline: str | None) -> Iterator[str]:
+    """What tells a row from the headline, whose estimand is `headline`."""
+    if row["analysis"] != "main":
+        yield row["analysis"]
+    if row["estimand"] != headline:
+        yield row["estimand"]
+    if row["cohort"] != "all":
+        yield f"cohort {row['cohort']}"
+    if row["period"] != "all":
+        yield f"in {row['period']}"
+    elif row["parameter_name"] != "none" and row["parameter"] is not None:
+        yield f"{row['parameter_name']} {row['parameter']:.6g}"
+    if row["term"] != "effect":
+        yield row["term"]
+    yield row["method"] or ABSENT
+    for key, usual in (
+        ("test", ("difference",)),
+        ("population", ("exposed", "all")),
+        ("ci_kind", ("fixed",)),
+    ):
+        if row[key] not in usual:
+            yield row[key]
 
 
 def _effect_and_lift(row: Row) -> list[str]:
@@ -201,8 +229,8 @@ def _metric_order(row: Row) -> tuple[int, str, str]:
 
 
 def _count(row: Row) -> str:
-    counts = [row["n_variant"], row["n_baseline"]]
-    return ABSENT if None in counts else f"{sum(counts):,}"
+    counts = [n for n in (row["n_variant"], row["n_baseline"]) if n is not None]
+    return f"{sum(counts):,}" if counts else ABSENT
 
 
 def _segment(row: Row) -> str:

@@ -41,6 +41,21 @@ def test_sentence(changes: dict[str, Any], text: str) -> None:
     assert sentence(BASE | changes) == text
 
 
+@pytest.mark.parametrize(
+    ("verdict", "text"),
+    [
+        ("better", "wage: schooling moves it for the better: 0.010 [0.002, 0.018]."),
+        ("worse", "wage: schooling moves it for the worse: 0.010 [0.002, 0.018]."),
+        ("different", "wage: schooling moves it: 0.010 [0.002, 0.018]."),
+        ("no_difference_found", "wage: no clear effect of schooling: 0.010 [0.002, 0.018]. That is "
+         "not proof of no effect: anything in the brackets remains possible."),
+    ],
+)  # fmt: skip
+def test_a_cause_without_a_second_arm(verdict: str, text: str) -> None:
+    cause = {"metric": "wage", "variant": "schooling", "baseline": "none", "lift": None}
+    assert sentence(BASE | cause | {"verdict": verdict}) == text
+
+
 def test_a_blocked_row_never_shows_an_effect() -> None:
     assert not any(char.isdigit() for char in sentence(BASE | {"verdict": None,
                                                                "status": "blocked"}))  # fmt: skip
