@@ -37,3 +37,15 @@
         cast({{ causalops.days_between("cast('1970-01-01' as date)", day) }} as {{ causalops.type_double() }})
     {%- endif -%}
 {%- endmacro %}
+
+{# The CTE `due` of a model that reads datasets: experiments to compute now. dbt learns
+   here that the model depends on every listed dataset, since the registry that names them does not exist yet
+   when dbt parses. #}
+{% macro due_datasets() -%}
+    {%- for name in causalops.input_models(['dataset_models']) -%}{%- do ref(name) -%}{%- endfor -%}
+due as (
+    select experiment_id
+    from {{ ref('causalops', 'experiment_due') }}
+    where is_due
+),
+{%- endmacro %}

@@ -11,17 +11,10 @@
     {%- do widths.append(source.payload['columns'] | map(attribute='slot') | max) -%}
     {%- do labels.append(source.payload.labels | length) -%}
 {%- endfor %}
-{%- for name in causalops.input_models(['dataset_models']) %}
--- depends_on: {{ ref(name) }}
-{%- endfor %}
 
 with
 
-due as (
-    select experiment_id
-    from {{ ref('causalops', 'experiment_due') }}
-    where is_due
-),
+{{ causalops.due_datasets() }}
 
 dataset_rows as (
     select

@@ -1,17 +1,10 @@
 -- grain: a pair (a, b) of parts of a block (outcome, treatment, instruments, controls), per experiment_id, analysis
 -- and metric. n complete rows of n_rows, means, and the centred sum of products c_ab.
-{%- set blocks = causalops.gram_blocks(ref('causalops', 'registry')) -%}
-{%- for name in causalops.input_models(['dataset_models']) %}
--- depends_on: {{ ref(name) }}
-{%- endfor %}
+{%- set blocks = causalops.gram_blocks(ref('causalops', 'registry')) %}
 
 with
 
-due as (
-    select experiment_id
-    from {{ ref('causalops', 'experiment_due') }}
-    where is_due
-),
+{{ causalops.due_datasets() }}
 
 {% for block in blocks -%}
 block_{{ block.number }} as (

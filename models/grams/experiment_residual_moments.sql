@@ -1,19 +1,12 @@
 -- grain: two (a, b) or four (a, b, c, d) parts of a block after the controls, per experiment_id, analysis and metric.
 -- moment: sum of the parts' product, each in standard deviations; with clusters, that of four is the sum over clusters
 -- of (sum of a b) (sum of c d). n rows in n_groups clusters (or rows).
-{%- set blocks = causalops.gram_blocks(ref('causalops', 'registry')) -%}
-{%- for name in causalops.input_models(['dataset_models']) %}
--- depends_on: {{ ref(name) }}
-{%- endfor %}
+{%- set blocks = causalops.gram_blocks(ref('causalops', 'registry')) %}
 -- depends_on: {{ ref('causalops', 'projections') }}
 
 with
 
-due as (
-    select experiment_id
-    from {{ ref('causalops', 'experiment_due') }}
-    where is_due
-),
+{{ causalops.due_datasets() }}
 
 {% for block in blocks -%}
 block_{{ block.number }} as (

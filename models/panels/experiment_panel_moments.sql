@@ -9,17 +9,10 @@
     {%- do shapes.append(shape) -%}
     {%- do longest.append(shape.payload.periods | length) -%}
 {%- endfor %}
-{%- for name in causalops.input_models(['dataset_models']) %}
--- depends_on: {{ ref(name) }}
-{%- endfor %}
 
 with
 
-due as (
-    select experiment_id
-    from {{ ref('causalops', 'experiment_due') }}
-    where is_due
-),
+{{ causalops.due_datasets() }}
 
 indices as (
     {%- for i in range(1, longest | max + 1) %}

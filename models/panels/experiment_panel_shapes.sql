@@ -6,17 +6,10 @@
 {%- for source in causalops.registry_rows(registry, 'dataset') if source.payload.design == 'did' and not source.payload.needs_rows -%}
     {%- do sources.append(source) -%}
 {%- endfor %}
-{%- for name in causalops.input_models(['dataset_models']) %}
--- depends_on: {{ ref(name) }}
-{%- endfor %}
 
 with
 
-due as (
-    select experiment_id
-    from {{ ref('causalops', 'experiment_due') }}
-    where is_due
-),
+{{ causalops.due_datasets() }}
 
 mappings as (
     select experiment_id, analysis, input_model, payload

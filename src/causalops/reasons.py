@@ -154,8 +154,7 @@ REASONS: dict[str, str] = {
     "calendar_gaps": "Periods are missing, and the file does not say what they mean.",
     "too_many_gaps": "More than a fifth of the periods are missing.",
     "gaps_filled": "Periods are missing; they were left out or filled as the file says.",
-    "missing_values": "Rows without a value that the analysis needs were left out.",
-    "duplicate_rows": "A period has several rows, of the same unit where units are named.",
+    "duplicate_rows": "A period has several rows.",
     "near_unit_root": "The series is close to a random walk: trend and noise look alike.",
     "autocorrelation_left": "The model leaves autocorrelation: its errors may be too small.",
     "placebo_effect_before": "An effect is found before the intervention, where none can be.",
@@ -166,7 +165,7 @@ REASONS: dict[str, str] = {
     "one_treated_unit": "One treated unit: no standard error exists, only a permutation p-value.",
     "one_treated_cluster": "All treated units are in one cluster: no standard error exists, only "
     "a permutation p-value.",
-    "few_placebos": "With so few untreated groups the permutation p-value cannot be below alpha.",
+    "few_placebos": "With so few placebos no effect, however large, could be significant.",
     "too_many_periods": "More than 120 periods: the moments of a panel grow with their square.",
     "pretrends_differ": "Treated and untreated units moved apart before treatment already.",
     "pretrend_power_low": "A difference in trends that explains the whole effect would often pass "
@@ -183,7 +182,6 @@ REASONS: dict[str, str] = {
     "weights_not_unique": "Several sets of weights fit equally well; the effect depends on which.",
     "poor_pre_fit": "The synthetic control is far from the treated unit before the treatment.",
     "no_placebos": "Too few donors to put each in the place of the treated unit.",
-    "few_placebos": "So few donors that no effect, however large, could be significant.",
     "smallest_ratio": "No placebo has a smaller effect, so p is 1.",
     "sign_depends_on_donor": "Without this donor the effect has the other sign.",
 }

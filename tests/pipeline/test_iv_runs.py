@@ -227,7 +227,7 @@ def test_clusters_against_rows(built: Project, metric: str) -> None:
     assert row["std_error"] == pytest.approx(their.std_errors["x"], rel=1e-6)
     assert (row["n_variant"], row["n_clusters_variant"], row["df"]) == (len(table), 40, 39)
     missing = check(built, "drawn_iv", "missing_values", metric)
-    assert missing["statistic"] == 600 - len(table)
+    assert missing["n"] == 600 - len(table)
     assert missing["status"] == ("pass" if metric == "y" else "fail")
 
 

@@ -42,7 +42,7 @@ REFUSED = {
     "from_the_start": "no_pre_period",
     "varies": "treatment_switches_off",
     "switches_off": "treatment_switches_off",
-    "doubled": "duplicate_rows",
+    "doubled": "duplicate_unit_periods",
 }
 
 

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from causalops.spec import words
 from causalops.spec.base import Part, is_blank
-from causalops.spec.experiment import Design, Fault
+from causalops.spec.experiment import Described, Fault
 from causalops.spec.inputs import Desired
 from causalops.spec.problems import KeyPath
 from causalops.spec.reading import Decision
@@ -20,7 +20,6 @@ from causalops.spec.scalars import (
     Flag,
     Name,
     OneOf,
-    Prose,
     as_number,
     wrong,
 )
@@ -119,7 +118,7 @@ def _alternative(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
-class DatasetExperiment(Part):
+class DatasetExperiment(Described):
     """One experiment on a dataset. Every key is optional here; `dataset_faults` says which ones a
     design requires."""
 
@@ -128,12 +127,6 @@ class DatasetExperiment(Part):
         json_schema_extra={"required": ["design", "dataset", "metrics", "assumption_note"]},
     )
 
-    design: Design | None = None
-    status: Annotated[str, OneOf(words.STATUSES)] | None = None
-    owner: Prose | None = None
-    hypothesis: Prose | None = None
-    assumption_note: Prose | None = None
-    protocol: Name | None = None
     dataset: Name | None = None
     unit: Name | None = None
     cluster: Name | None = None

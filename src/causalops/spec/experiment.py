@@ -40,13 +40,8 @@ Design = Annotated[str, OneOf(words.DESIGNS), BeforeValidator(_design)]
 CheckName = Annotated[str, OneOf(words.CHECKS)]
 
 
-class Experiment(Part):
-    """One experiment. Every key is optional here; `faults` says which ones a design requires."""
-
-    model_config = ConfigDict(
-        title="causalops experiment",
-        json_schema_extra={"required": ["design", "unit", "variants", "metrics"]},
-    )
+class Described(Part):
+    """What every experiment may say of itself, whatever its design."""
 
     design: Design | None = None
     status: Annotated[str, OneOf(words.STATUSES)] | None = None
@@ -54,6 +49,16 @@ class Experiment(Part):
     hypothesis: Prose | None = None
     assumption_note: Prose | None = None
     protocol: Name | None = None
+
+
+class Experiment(Described):
+    """One experiment. Every key is optional here; `faults` says which ones a design requires."""
+
+    model_config = ConfigDict(
+        title="causalops experiment",
+        json_schema_extra={"required": ["design", "unit", "variants", "metrics"]},
+    )
+
     assignment: AssignmentRef | None = None
     unit: Name | None = None
     variants: Variants | None = None

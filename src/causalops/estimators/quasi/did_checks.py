@@ -12,28 +12,21 @@ from causalops.estimators.quasi.inputs import Analysis, Metric
 from causalops.estimators.quasi.panel_problems import COMPLETE, lone_cohorts
 from causalops.estimators.quasi.panel_tables import Panel
 from causalops.estimators.quasi.pretrends import Pretrend, pretrend
+from causalops.estimators.quasi.row_quality import duplicates, missing_values
 from causalops.estimators.quasi.sensitivity_bounds import bounds, breakdown, violations
 from causalops.results import Row
 
 _LEVEL = 0.05
-_MISSING = 0.5
 _ROBUST = 1.0  # a breakdown below this: violations no larger than before treatment overturn it
 
 
 def data_checks(analysis: Analysis, metric: Metric, panel: Panel) -> list[Row]:
     """Missing values, duplicates, treatment that ends, units without every period."""
-    counts, rows = panel.counts, panel.n_rows
-    share = panel.n_incomplete_rows / rows if rows else None
-    made = [check(
-        analysis, metric, "missing_values",
-        "not_run" if share is None else "fail" if share > _MISSING else "warn" if share else "pass",
-        "no_units" if share is None else "missing_values" if share else None,
-        value=share, value_name="share", threshold=_MISSING, n=panel.n_incomplete_rows,
-    ), check(
-        analysis, metric, "duplicates", "fail" if counts.n_duplicates else "pass",
-        "duplicate_unit_periods" if counts.n_duplicates else None,
-        value=float(counts.n_duplicates), value_name="rows", threshold=0.0, n=rows,
-    )]  # fmt: skip
+    counts = panel.counts
+    made = [
+        missing_values(analysis, metric, panel.n_incomplete_rows, panel.n_rows),
+        duplicates(analysis, metric, counts.n_duplicates, "duplicate_unit_periods"),
+    ]
     off, always = counts.n_switched_off, counts.n_always_treated
     reason = "treatment_switches_off" if off else "always_treated_dropped" if always else None
     made.append(check(

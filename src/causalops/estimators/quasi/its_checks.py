@@ -17,6 +17,7 @@ from causalops.estimators.quasi.residual_checks import (
     ljung_box,
     usual_lags,
 )
+from causalops.estimators.quasi.row_quality import duplicates, missing_values
 from causalops.estimators.quasi.segmented import Design, Regression, Series, ols
 from causalops.inference import finite
 from causalops.results import Row
@@ -31,20 +32,12 @@ def design_checks(
 ) -> list[Row]:
     """Time, values, duplicates, the calendar, and columns that say the same."""
     left_out = found.n_untimed + found.n_incomplete
-    share = left_out / found.n_rows if found.n_rows else 0.0
+    periods = [analysis.moment(period) for period in found.duplicates[:NAMED]]
     rows = [
-        check(
-            analysis, metric, "missing_values",
-            "fail" if share > 0.5 else "warn" if left_out else "pass",
-            "missing_values" if left_out else None, {"no_period": found.n_untimed or None},
-            n=left_out, value=share, value_name="share",
-        ),
-        check(
-            analysis, metric, "duplicates", "fail" if found.duplicates else "pass",
-            "duplicate_rows" if found.duplicates else None,
-            {"periods": [analysis.moment(period) for period in found.duplicates[:NAMED]] or None},
-            n=len(found.duplicates),
-        ),
+        missing_values(analysis, metric, left_out, found.n_rows,
+                       {"no_period": found.n_untimed or None}),
+        duplicates(analysis, metric, len(found.duplicates), "duplicate_rows",
+                   {"periods": periods or None}),
         _calendar_check(analysis, metric, found),
     ]  # fmt: skip
     if columns:

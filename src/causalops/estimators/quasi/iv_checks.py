@@ -10,18 +10,20 @@ from causalops.estimators.quasi.iv_system import Instrumented, explained
 from causalops.estimators.quasi.joint_tests import JointTest
 from causalops.estimators.quasi.overidentification import hansen_j, sargan
 from causalops.estimators.quasi.regression import CLASSIC
+from causalops.estimators.quasi.row_quality import missing_values
 from causalops.estimators.randomised.compliance import T_TEST_F, WEAK_F
 from causalops.results import Row
 
 _LEVEL = 0.05
-_MANY_MISSING = 0.5
 
 
 def check_rows(
     analysis: Analysis, metric: Metric, block: Block | None, found: Instrumented | None
 ) -> list[Row]:
     """Every check of one outcome; those without an answer say so."""
-    rows = [_missing(analysis, metric, block)]
+    n_rows = 0 if block is None else block.n_rows
+    n_lost = 0 if block is None else block.n_rows - block.n
+    rows = [missing_values(analysis, metric, n_lost, n_rows)]
     if found is None:
         return rows
     rows.append(_collinearity(analysis, metric, found))
@@ -31,19 +33,6 @@ def check_rows(
         return rows + [check(analysis, metric, name, "not_run", reason) for name in names]
     return [*rows, _strength(analysis, metric, found), _endogeneity(analysis, metric, found),
             _agreement(analysis, metric, found)]  # fmt: skip
-
-
-def _missing(analysis: Analysis, metric: Metric, block: Block | None) -> Row:
-    if block is None:
-        return check(analysis, metric, "missing_values", "not_run", "too_few_rows")
-    lost = block.n_rows - block.n
-    share = lost / block.n_rows
-    status = "fail" if share > _MANY_MISSING else "warn" if lost else "pass"
-    return check(
-        analysis, metric, "missing_values", status, "incomplete_rows" if lost else None,
-        value=share, value_name="share", threshold=_MANY_MISSING, statistic=float(lost),
-        n=block.n_rows,
-    )  # fmt: skip
 
 
 def _collinearity(analysis: Analysis, metric: Metric, found: Instrumented) -> Row:

@@ -8,6 +8,7 @@ import numpy as np
 
 from causalops.estimators.quasi.analysis import check
 from causalops.estimators.quasi.inputs import Analysis, Metric
+from causalops.estimators.quasi.row_quality import duplicates, missing_values
 from causalops.estimators.quasi.synthetic_fit import (
     Fit,
     Panel,
@@ -28,19 +29,10 @@ _PATH_REASONS = frozenset({"no_treated", "several_treated_units", "treatment_swi
 
 def panel_checks(analysis: Analysis, metric: Metric, found: Prepared) -> list[Row]:
     """Missing values, duplicates, who is treated when, and which donors are complete."""
-    share = found.n_incomplete / found.n_rows if found.n_rows else 0.0
     path = found.reason if found.reason in _PATH_REASONS else None
     rows = [
-        check(
-            analysis, metric, "missing_values",
-            "fail" if share > 0.5 else "warn" if found.n_incomplete else "pass",
-            "missing_values" if found.n_incomplete else None,
-            n=found.n_incomplete, value=share, value_name="share",
-        ),
-        check(
-            analysis, metric, "duplicates", "fail" if found.n_duplicates else "pass",
-            "duplicate_rows" if found.n_duplicates else None, n=found.n_duplicates,
-        ),
+        missing_values(analysis, metric, found.n_incomplete, found.n_rows),
+        duplicates(analysis, metric, found.n_duplicates, "duplicate_unit_periods"),
         check(
             analysis, metric, "treatment_path", "fail" if path else "pass", path,
             {"treated": found.treated[:NAMED] or None}, n=len(found.treated),

@@ -44,7 +44,7 @@ def prepared(analysis: Analysis, metric: Metric, rows: Rows) -> Prepared:
     if not complete.any():
         return Prepared(None, "insufficient_data", **counts)
     if counts["n_duplicates"]:
-        return Prepared(None, "duplicate_rows", **counts)
+        return Prepared(None, "duplicate_unit_periods", **counts)
     starts, reason = treated_starts(analysis, rows, usable)
     last = float(rows.period[complete].max())
     starts = {unit: start for unit, start in starts.items() if start <= last}
