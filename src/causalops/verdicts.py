@@ -88,7 +88,8 @@ def verdict(
         return "not_worse"
     if not is_found:
         return "no_difference_found"
-    if desired is None or row["design"] == "aa_test":
+    # A disjoint interval holds effects of both signs: it rejects zero, and no direction.
+    if desired is None or row["design"] == "aa_test" or row["ci_shape"] == "disjoint":
         return "different"
     sign = row["estimate"] if looks is None else looks.direction
     return "better" if (sign > 0) == (desired == "increase") else "worse"

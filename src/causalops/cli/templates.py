@@ -115,7 +115,7 @@ def template(design: str) -> str:
     if design not in words.DATASET_DESIGNS:
         more = _MORE.get(design, "") + (_DECISION if design != "aa_test" else "")
         return _RANDOMISED.format(design=design, own=_OWN.get(design, ""), more=more)
-    has_covariates = design not in ("heckman", "synthetic_control", "matched_did")
+    has_covariates = "covariates" in words.SHARED_KEYS[design] and design != "heckman"
     return _DATASET.format(
         design=design,
         assumption=_ASSUMPTION[design],

@@ -191,7 +191,7 @@ def dataset_faults(spec: DatasetExperiment, broken: frozenset[str]) -> list[Faul
         for key in keys:
             if key not in own and getattr(spec, key) is not None and name != design:
                 found.append(((key,), f"belongs to design '{name}', not to '{design}'", None))
-    found = list(dict.fromkeys(found))
+    found = [*dict.fromkeys(found), *_unread_faults(spec, design)]
     if design in words.TREATMENT_PATH_DESIGNS:
         found += _path_faults(spec, broken)
     if spec.method is not None and spec.method not in words.DATASET_METHODS[design]:
@@ -199,6 +199,29 @@ def dataset_faults(spec: DatasetExperiment, broken: frozenset[str]) -> list[Faul
         text = f"{{value}} is no method of '{design}' ({allowed})"
         found.append((("method",), text, spec.method))
     return found + _metric_faults(spec) + _list_faults(spec) + _robustness_faults(spec)
+
+
+_UNREAD = {
+    ("did", "covariates"): "design 'matched_did' compares units that are alike",
+    ("matched_did", "covariates"): "name them under `match_on`",
+    ("its", "unit"): "a row of the dataset is a period",
+}
+
+
+def _unread_faults(spec: DatasetExperiment, design: str) -> list[Fault]:
+    """Keys and checks that the design would pass over in silence."""
+    found: list[Fault] = []
+    for key in ("unit", "cluster", "covariates"):
+        if getattr(spec, key) is not None and key not in words.SHARED_KEYS.get(design, (key,)):
+            advice = _UNREAD.get((design, key))
+            text = f"is not read by design '{design}'" + (f": {advice}" if advice else "")
+            found.append(((key,), text, None))
+    for name in spec.checks or {}:
+        known = words.CHECKS_OF.get(design, (name,))
+        if name not in known:
+            text = f"{{value}} is no check of design '{design}' ({', '.join(known)})"
+            found.append((("checks", name), text, name))
+    return found
 
 
 def _path_faults(spec: DatasetExperiment, broken: frozenset[str]) -> list[Fault]:

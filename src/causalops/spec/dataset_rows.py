@@ -80,7 +80,7 @@ def _mapping(plan: DatasetPlan, analysis: Analysis) -> dict[str, Any]:
         "experiment_id": plan.experiment_id,
         "analysis": analysis.name,
         "design": spec.design,
-        "needs_rows": needs_rows(spec.design or "", bool(spec.covariates)),
+        "needs_rows": spec.design in ROW_DESIGNS,
         "has_path": spec.design in TREATMENT_PATH_DESIGNS,
         "unit": spec.unit,
         "cluster": spec.cluster,
@@ -91,11 +91,6 @@ def _mapping(plan: DatasetPlan, analysis: Analysis) -> dict[str, Any]:
         "hashed": plan.columns_read if analysis.name == MAIN else (),
         "settings": dict(analysis.settings),
     }
-
-
-def needs_rows(design: str, has_covariates: bool) -> bool:
-    """Covariates in a DID enter the model of each comparison, which takes the rows."""
-    return design in ROW_DESIGNS or (design == "did" and has_covariates)
 
 
 def _stamp(plan: DatasetPlan, column: str | None) -> dict[str, str] | None:

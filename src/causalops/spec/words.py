@@ -63,6 +63,16 @@ DATASET_KEYS = {
     "heckman": ("selected", "exclusion", "treatment", "randomised"),
 }
 """The keys that belong to each design that reads a dataset."""
+SHARED_KEYS = {
+    "its": ("covariates",),
+    "did": ("unit", "cluster"),
+    "matched_did": ("unit", "cluster"),
+    "synthetic_control": ("unit",),
+    "rdd": ("unit", "cluster", "covariates"),
+    "iv": ("unit", "cluster", "covariates"),
+    "heckman": ("unit", "cluster", "covariates"),
+}
+"""Which of `unit`, `cluster` and `covariates` a design reads."""
 REQUIRED_KEYS = {
     "its": ("time", "intervention"),
     "did": (),
@@ -139,17 +149,25 @@ CHECKS = (
     "neighbour_exposure",
     "spillover",
 )
-DATASET_CHECKS = (
-    *("placebo", "specification", "missing_values", "duplicates", "collinearity"),
-    *("calendar", "autocorrelation", "placebo_date"),
-    *("treatment_path", "balanced_panel", "pretrends", "pretrend_power", "honest_did"),
-    *("leave_one_out", "bacon_weights", "pre_fit", "placebo_in_space", "placebo_in_time"),
-    *("overlap", "balance_after", "matched_share", "rosenbaum", "evalue"),
-    *("density", "continuity", "placebo_cutoff", "donut", "bandwidth_sensitivity"),
-    *("mass_points", "effective_n"),
-    *("first_stage_strength", "endogeneity", "overidentification"),
-    *("separation", "exclusion", "condition_number", "selection"),
-)
+_EVERYWHERE = ("placebo", "specification", "missing_values", "duplicates")
+CHECKS_OF = {
+    "its": (*_EVERYWHERE, "calendar", "autocorrelation", "placebo_date", "collinearity"),
+    "did": (*_EVERYWHERE, "calendar", "treatment_path", "balanced_panel", "pretrends",
+            "pretrend_power", "honest_did", "bacon_weights"),
+    "matched_did": (*_EVERYWHERE, "treatment_path", "balanced_panel", "collinearity", "separation",
+                    "overlap", "balance_after", "matched_share", "pretrends", "rosenbaum",
+                    "evalue"),
+    "synthetic_control": (*_EVERYWHERE, "treatment_path", "balanced_panel", "pre_fit",
+                          "placebo_in_space", "placebo_in_time", "leave_one_out"),
+    "rdd": (*_EVERYWHERE, "density", "continuity", "placebo_cutoff", "donut",
+            "bandwidth_sensitivity", "mass_points", "effective_n", "first_stage_strength"),
+    "iv": (*_EVERYWHERE, "collinearity", "first_stage_strength", "endogeneity",
+           "overidentification"),
+    "heckman": (*_EVERYWHERE, "collinearity", "separation", "exclusion", "condition_number",
+                "selection"),
+}  # fmt: skip
+"""The checks of each design that reads a dataset."""
+DATASET_CHECKS = tuple(dict.fromkeys(name for names in CHECKS_OF.values() for name in names))
 LISTED_ROBUSTNESS = ("unadjusted", "no_winsor", "first_variant", "lin")
 MEASURE_TYPES = ("proportion", "count", "count_distinct", "sum", "mean", "retention")
 PART_TYPES = ("proportion", "count", "count_distinct", "sum", "retention")

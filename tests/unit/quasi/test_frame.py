@@ -12,6 +12,7 @@ from causalops.estimators.quasi.analysis import check, estimate, refused, study_
 from causalops.estimators.quasi.inputs import Analysis, DatasetRows, Metric, Rows, Study, studies
 from causalops.inference import difference
 from causalops.results import Row
+from causalops.spec import words
 
 SETTINGS = {"alpha": 0.05, "method": "hac", "variant": "after", "baseline": "projected"}
 
@@ -31,10 +32,12 @@ def effect(analysis: Analysis, metric: Metric, size: float, **values: Any) -> Ro
                     is_headline=True, **values)  # fmt: skip
 
 
-def rows_of(own: Study, sizes: dict[tuple[str, str], float], *checks: str) -> list[Row]:
+def rows_of(
+    own: Study, sizes: dict[tuple[str, str], float], *checks: str, status: str = "fail"
+) -> list[Row]:
     def metric_rows(analysis: Analysis, metric: Metric, data: None) -> list[Row]:
         size = sizes.get((analysis.name, metric.name), 0.0)
-        found = [check(analysis, metric, name, "fail", "placebo_effect") for name in checks]
+        found = [check(analysis, metric, name, status, "placebo_effect") for name in checks]
         return [effect(analysis, metric, size), *found]
 
     return study_rows(own, metric_rows, lambda analysis: None, "its_level")
@@ -84,6 +87,40 @@ def test_the_file_says_what_a_failed_check_does(
     assert (found["gates"], found["status"]) == (gates, status)
     head = only(rows, row_kind="estimate", analysis="main", metric="sales")
     assert head["status"] == estimate_status
+
+
+@pytest.mark.parametrize("name", words.DATASET_CHECKS)
+def test_a_warning_blocks_where_the_file_says_so(name: str) -> None:
+    """Most checks only warn: `block` would otherwise mean nothing for them."""
+    sizes = {("main", "sales"): 4.0, ("robustness:again", "sales"): -1.0}
+    made = () if name in ("specification", "placebo") else (name,)
+    sizes |= {("main", "rain"): 4.0} if name == "placebo" else {}
+    rows = rows_of(study(on_fail={name: "block"}), sizes, *made, status="warn")
+    found = [row for row in rows if row["check_name"] == name]
+    assert found
+    assert all((row["gates"], row["status"]) == (True, "fail") for row in found)
+
+
+def test_a_failed_check_of_one_metric_says_nothing_of_another() -> None:
+    def metric_rows(analysis: Analysis, metric: Metric, data: None) -> list[Row]:
+        status = "fail" if metric.name == "rain" else "pass"
+        found = check(analysis, metric, "missing_values", status, "incomplete_rows")
+        return [effect(analysis, metric, 0.0), found]
+
+    rows = study_rows(study(), metric_rows, lambda analysis: None, "its_level")
+    assert only(rows, row_kind="estimate", analysis="main", metric="sales")["status"] == "ok"
+    assert only(rows, row_kind="estimate", analysis="main", metric="rain")["status"] == "warning"
+
+
+def test_only_the_first_row_of_an_alternative_is_its_answer() -> None:
+    def metric_rows(analysis: Analysis, metric: Metric, data: None) -> list[Row]:
+        if analysis.is_main:
+            return [effect(analysis, metric, 4.0)]
+        earlier = effect(analysis, metric, 1.0, parameter_name="event_time", parameter=-2.0)
+        return [*refused(analysis, metric, "no_units", estimand="its_level"), earlier]
+
+    rows = study_rows(study(), metric_rows, lambda analysis: None, "its_level")
+    assert not [row for row in rows if row["row_kind"] == "curve"]
 
 
 def test_alternatives_make_a_specification_curve() -> None:
@@ -144,3 +181,15 @@ def test_rows_come_in_an_order_of_their_own() -> None:
         assert rows.labels[0].tolist() == ["f", "m", "f"]
         assert rows.role("score") is None
     assert own.seed == 7
+
+
+def test_a_set_that_holds_both_signs_finds_no_direction() -> None:
+    """Zero is rejected, and yet large effects of either sign are not."""
+
+    def metric_rows(analysis: Analysis, metric: Metric, data: None) -> list[Row]:
+        row = effect(analysis, metric, 4.0)
+        return [row | {"ci_low": None, "ci_high": None, "ci_shape": "disjoint"}]
+
+    rows = study_rows(study(), metric_rows, lambda analysis: None, "its_level")
+    head = only(rows, row_kind="estimate", analysis="main", metric="sales")
+    assert head["verdict"] == "different"

@@ -50,6 +50,8 @@ def test_a_valid_experiment_has_nothing_to_say() -> None:
         ("unit: state", "unit: state\nrobustness: [donut]", "is not offered by 'did'"),
         ("unit: state", "unit: state\nmethod: lin", "is no method of 'did' (group_time, two_by"),
         ("unit: state", "unit: state\nchecks: {srm: {on_fail: block}}", "not one of the allowed"),
+        ("unit: state", "unit: state\nchecks: {density: {on_fail: warn}}", "no check of design"),
+        ("unit: state", "unit: state\ncovariates: [law]", "is not read by design 'did'"),
         ("unit: state", "unit: state\nrobustness: [{name: x, set: {unit: year}}]", "cannot be set"),
         (
             "unit: state",
@@ -87,7 +89,7 @@ def rows_of(block: str) -> dict[str, list[dict[str, Any]]]:
 
 
 def test_the_registry_holds_the_plan() -> None:
-    again = "robustness: [twfe, {name: adjusted, set: {covariates: [law]}}]\n"
+    again = "robustness: [twfe, {name: early, set: {anticipation: 1}}]\n"
     rows = rows_of(DID + again)
     [spec] = rows["experiment"]
     assert spec["spec_status"] == "valid"
@@ -98,13 +100,13 @@ def test_the_registry_holds_the_plan() -> None:
     assert [(row["metric"], row["metric_role"]) for row in rows["metric"]] == [
         ("rate", "primary"), ("age", "placebo"),
     ]  # fmt: skip
-    main, adjusted = (json.loads(row["payload"]) for row in rows["dataset"])
-    assert [row["analysis"] for row in rows["dataset"]] == ["main", "robustness:adjusted"]
+    main, early = (json.loads(row["payload"]) for row in rows["dataset"])
+    assert [row["analysis"] for row in rows["dataset"]] == ["main", "robustness:early"]
     assert main["time"] == {"column": "year", "kind": "number"}
-    assert main["hashed"] == ["age", "first_year", "law", "rate", "state", "year"]
-    assert (main["needs_rows"], adjusted["needs_rows"]) == (False, True)
-    assert [(item["role"], item["slot"]) for item in adjusted["columns"]] == [
-        ("metric", 1), ("metric", 2), ("covariate", 3),
+    assert main["hashed"] == ["age", "first_year", "rate", "state", "year"]
+    assert (main["settings"]["anticipation"], early["settings"]["anticipation"]) == (None, 1)
+    assert [(item["role"], item["name"], item["slot"]) for item in early["columns"]] == [
+        ("metric", "rate", 1), ("metric", "age", 2),
     ]  # fmt: skip
 
 

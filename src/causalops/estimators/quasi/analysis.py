@@ -42,7 +42,7 @@ def study_rows(
             if analysis.is_main or metric.role != "placebo":
                 rows += _guarded(analysis, metric, metric_rows, data_of, estimand)
     rows += _placebo_rows(study, rows)
-    rows = [ruled(study, row) if row["row_kind"] == "check" else row for row in rows]
+    rows = [_ruled(study, row) for row in rows]
     estimates = [row for row in rows if row["row_kind"] == "estimate"]
     _let_checks_speak(study, rows, estimates)
     adjust(estimates)
@@ -53,7 +53,7 @@ def study_rows(
         alphas={metric.name: alpha for metric in study.metrics},
         desired={metric.name: metric.desired for metric in study.metrics},
     )
-    return rows + specification_rows(study, estimates)
+    return rows + [_ruled(study, row) for row in specification_rows(study, estimates)]
 
 
 def estimate(
@@ -196,19 +196,29 @@ def _placebo_rows(study: Study, rows: Sequence[Row]) -> list[Row]:
     return made
 
 
+def _ruled(study: Study, row: Row) -> Row:
+    """Apply the file's `on_fail`; `block` holds for a warning too, as most checks only warn."""
+    if row["row_kind"] != "check":
+        return row
+    found = ruled(study, row)
+    if study.on_fail.get(row["check_name"]) == "block" and found["status"] == "warn":
+        return found | {"status": "fail", "gates": True}
+    return found
+
+
 def _let_checks_speak(study: Study, rows: Sequence[Row], estimates: Sequence[Row]) -> None:
     """A failed identification check turns the estimates it concerns into warnings, in place.
 
-    A check without a metric, and one of a placebo outcome, concerns every metric.
+    A check without a metric, and an effect on a placebo outcome, concern every metric.
     """
-    placebos = {row["metric"] for row in estimates if row["metric_role"] == "placebo"}
     failed = [
         row for row in rows if row["row_kind"] == "check" and row["status"] == "fail"
         and row["analysis"] == MAIN and study.on_fail.get(row["check_name"]) != "ignore"
     ]  # fmt: skip
     for row in estimates:
         for check_found in failed:
-            concerned = check_found["metric"] in ("none", row["metric"], *placebos)
+            is_shared = check_found["check_name"] == "placebo"
+            concerned = is_shared or check_found["metric"] in ("none", row["metric"])
             if concerned and row["analysis"] == MAIN and row["status"] == "ok":
                 reason = check_found["reason_code"]
                 row |= {"status": "warning", "reason_code": reason,

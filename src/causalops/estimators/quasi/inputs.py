@@ -143,7 +143,7 @@ def _study(due: Record, spec: Record, metrics: list[Record], datasets: list[Reco
     bare = Study(
         id=due["experiment_id"],
         design=due["design"],
-        seed=int(payload.get("seed") or SEED),
+        seed=int(payload.get("seed", SEED)),
         metrics=tuple(
             Metric(row["metric"], row["metric_role"], row.get("desired"))
             for row in sorted(metrics, key=lambda row: row["position"] or 0)

@@ -30,14 +30,18 @@ def specification_rows(study: Study, estimates: Sequence[Row]) -> list[Row]:
 
 
 def _alternatives(own: Sequence[Row], main: Row) -> list[Row]:
-    """The first row of each other analysis that answers the headline's question."""
+    """The first row of each other analysis, where it answers the headline's question: what stands
+    behind it, such as an effect before the treatment, is not another answer."""
     keys = ("estimand", "term", "scale", "cohort", "period")
-    found: dict[str, Row] = {}
+    first: dict[str, Row] = {}
     for row in own:
-        is_same = all(row[key] == main[key] for key in keys)
-        if row["analysis"].startswith("robustness:") and is_same and row["estimate"] is not None:
-            found.setdefault(row["analysis"], row)
-    return list(found.values())
+        if row["analysis"].startswith("robustness:"):
+            first.setdefault(row["analysis"], row)
+    return [
+        row
+        for row in first.values()
+        if row["estimate"] is not None and all(row[key] == main[key] for key in keys)
+    ]
 
 
 def _curve(study: Study, main: Row, found: Sequence[Row]) -> list[Row]:
