@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from causalops.estimators.quasi import aggregation as ag
+from causalops.estimators.quasi import two_by_two as tb
 from causalops.estimators.quasi.group_time import group_time
 from causalops.estimators.quasi.linear_effects import covariance, inferences
 from causalops.estimators.quasi.panel_moments import (
@@ -104,21 +105,32 @@ def clustered(rng: np.random.Generator, n_clusters: int, n_periods: int) -> tupl
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("n_treated", [12, 5])
 def test_treatment_by_cluster(size: int, n_treated: int) -> None:
-    """30 clusters, 12 or 5 treated, no effect: clustered errors hold; by unit > 15 % rejections."""
+    """30 clusters, 12 or 5 treated, no effect: clustered errors by side hold their level, group-time
+    and 2x2; by unit > 15 % rejections. CR1 with t(G - 1) warns where few clusters are treated."""
     rng = np.random.default_rng(20260103)
-    rejected = np.zeros((size, 2))
+    rejected = np.zeros((size, 3))
     for r in range(size):
         y, cluster = clustered(rng, 30, 4)
         start = np.where(cluster < n_treated, 2.0, NEVER)
-        for k, groups in enumerate((cluster, None)):
+        results = []
+        for groups in (cluster, None):
             moments = moments_of_panel(y, start, range(4), groups)
             simple = ag.simple(group_time(moments))
             assert simple is not None
-            [found] = inferences(simple, covariance(simple, moments), moments, ALPHA)
+            results += inferences(simple, covariance(simple, moments), moments, ALPHA)
+            if groups is not None:
+                cells = tb.two_by_two(moments)
+                assert isinstance(cells, tb.TwoByTwo)
+                results.append(tb.inference(cells, "influence", ALPHA))
+                usual = tb.inference(cells, "cr1", ALPHA), two_way_inference(moments, ALPHA)[0]
+                want = "few_clusters" if n_treated < 10 else None
+                assert {found.reason_code for found in usual} == {want}
+        for k, found in enumerate(results):
             assert found.p_value is not None
             rejected[r, k] = found.p_value <= ALPHA
     assert close(rejected[:, 0].mean(), size)
-    assert rejected[:, 1].mean() > 0.15
+    assert close(rejected[:, 1].mean(), size)
+    assert rejected[:, 2].mean() > 0.15
 
 
 @pytest.mark.parametrize("size", SIZES)

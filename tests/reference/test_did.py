@@ -294,6 +294,17 @@ def test_collapsed_panel_on_rows(clustered_units: dict[str, Floats]) -> None:
         assert ours.estimate == pytest.approx(fit.params[1], rel=1e-8), error
         assert ours.std_error == pytest.approx(fit.bse[1], rel=1e-6), error
         assert ours.p_value == pytest.approx(fit.pvalues[1], rel=1e-6), error
+    # By side: statsmodels' CR1 error of each group's mean, which are independent.
+    parts = []
+    for group in (np.isfinite(start), ~np.isfinite(start)):
+        alone = sm.OLS(change[group], np.ones(group.sum())).fit(
+            cov_type="cluster", cov_kwds={"groups": cluster[group]}
+        )
+        parts.append((alone.bse[0] ** 2, len(np.unique(cluster[group])) - 1))
+    total = sum(variance for variance, _ in parts)
+    ours = tb.inference(cells, "influence", ALPHA)
+    assert ours.std_error == pytest.approx(np.sqrt(total), rel=1e-6)
+    assert ours.df == pytest.approx(total**2 / sum(v * v / n for v, n in parts), rel=1e-6)
 
 
 def test_no_control_is_refused() -> None:

@@ -196,6 +196,39 @@ def test_one_treated_unit_or_cluster() -> None:
     assert (result.std_error, result.reason_code) == (None, "too_few_clusters")
 
 
+def test_few_treated_clusters() -> None:
+    """CR1 keeps its number but is a warning; by side the treated clusters have their own factor."""
+    values, start = staggered({3.0: 12, NEVER: 108})
+    moments = moments_of_panel(values, start, range(6), np.arange(120) // 4)
+    cells = tb.two_by_two(moments)
+    assert isinstance(cells, tb.TwoByTwo)
+    usual, ours = (tb.inference(cells, error, 0.05) for error in ("cr1", "influence"))
+    assert (usual.status, usual.reason_code, usual.df) == ("warning", "few_clusters", 29)
+    assert ours.status == "ok"
+    assert ours.df is not None
+    assert ours.df < 5
+    change = values[:, 3:].mean(axis=1) - values[:, :3].mean(axis=1)
+    parts = []
+    for side in (start == 3, start == NEVER):
+        means = change[side].reshape(-1, 4).mean(axis=1)
+        parts.append(means.var(ddof=1) / len(means))
+    assert ours.std_error == pytest.approx(np.sqrt(sum(parts)))
+    for held in (moments, moments_of_panel(values[::4], start[::4], range(6))):
+        assert two_way_inference(held, 0.05)[0].reason_code == "few_clusters"
+    # Clusters with units of both sides carry no such imbalance of their own, but few are few.
+    mixed = tb.two_by_two(moments_of_panel(values, start, range(6), np.arange(120) % 5))
+    assert isinstance(mixed, tb.TwoByTwo)
+    both = [tb.inference(mixed, error, 0.05) for error in ("influence", "cr1")]
+    assert {found.reason_code for found in both} == {"few_clusters"}
+    assert both[0].df == 4
+    # One cluster alone in its group: all are one.
+    odd = np.r_[np.zeros(6), np.ones(6), np.ones(1), 2 + np.arange(107) // 4].astype(int)
+    lone = tb.two_by_two(moments_of_panel(values, start, range(6), odd))
+    assert isinstance(lone, tb.TwoByTwo)
+    found = tb.inference(lone, "influence", 0.05)
+    assert (found.df, found.reason_code) == (28, "few_clusters")
+
+
 def test_constant_outcome_has_no_test() -> None:
     _, start = staggered(SIZES)
     moments = moments_of_panel(np.full((len(start), 6), 7.3), start, range(6), np.arange(47) // 4)

@@ -67,13 +67,24 @@ def test_clusters_of_one_and_clusters_of_copies() -> None:
     found = dr.estimate(dr.study(y, treated, x, ["a", "b"]), "dr")
     plain = found.inference(0.05)
     singles = found.inference(0.05, np.arange(500))
-    assert singles.std_error == pytest.approx(plain.std_error * np.sqrt(500 / 499), rel=1e-9)
-    assert singles.df == 499
+    # Each side has its own factor n / (n - 1).
+    parts = [(found.influence[side] ** 2).sum() / 500**2 for side in (treated, ~treated)]
+    sizes = [treated.sum(), (~treated).sum()]
+    scaled = [part * n / (n - 1) for part, n in zip(parts, sizes, strict=True)]
+    assert singles.std_error == pytest.approx(np.sqrt(sum(scaled)), rel=1e-9)
+    assert singles.std_error == pytest.approx(plain.std_error, rel=0.01)
+    below = sum(part**2 / (n - 1) for part, n in zip(scaled, sizes, strict=True))
+    assert singles.df == pytest.approx(sum(scaled) ** 2 / below)
+    assert singles.status == "ok"
     # The same data twice, each pair of copies a cluster: as much as without the copies.
     twice = dr.study(np.tile(y, 2), np.tile(treated, 2), np.tile(x, (2, 1)), ["a", "b"])
     doubled = dr.estimate(twice, "dr").inference(0.05, np.tile(np.arange(500), 2))
     assert doubled.std_error == pytest.approx(singles.std_error, rel=1e-6)
     assert found.inference(0.05, np.zeros(500)).reason_code == "too_few_clusters"
+    few = found.inference(0.05, np.where(treated, np.arange(500) % 4, 4 + np.arange(500) % 40))
+    assert (few.status, few.reason_code) == ("warning", "few_clusters")
+    assert few.df is not None
+    assert few.df < 20
 
 
 def test_what_has_no_estimate() -> None:

@@ -206,7 +206,9 @@ def test_clusters_need_the_doubly_robust_headline() -> None:
     assert head["std_error"] is None
     other = made(rows(), cluster="team", method="doubly_robust")
     head = next(row for row in other if row["is_headline"])
-    assert (head["se_kind"], head["df"], head["n_clusters_variant"]) == ("cr1", 59, 40)
+    assert (head["se_kind"], head["n_clusters_variant"]) == ("cr1", 40)
+    # Satterthwaite's over 40 treated and 20 untreated clusters.
+    assert 19 < head["df"] < 58
     alone = made(rows(), cluster="id", method="doubly_robust")
     assert next(row for row in alone if row["is_headline"])["se_kind"] == "influence"
 

@@ -100,8 +100,9 @@ def _headline(what: Question) -> list[Row]:
     rows = [] if is_two else _simple_rows(what, what.group_time(), is_headline=True)
     if isinstance(cells, tb.TwoByTwo):
         clustered = what.panel.moments.clusters is not None
-        for error in ("cr1", "hc1", "classic") if clustered else ("hc1", "classic"):
-            is_first = error == ("cr1" if clustered else "hc1")
+        errors = ("influence", "cr1") if clustered else ("hc1",)
+        for error in (*errors, "classic"):
+            is_first = error == errors[0]
             result = tb.inference(cells, error, what.analysis.alpha)
             method = TWO_BY_TWO if is_first else f"{TWO_BY_TWO}_{error}"
             rows.append(_row(what, result, method, error, is_headline=is_two and is_first))

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from causalops.estimators.quasi.cluster_sides import by_side, fewest, noted
 from causalops.estimators.quasi.overlap import TRIM, odds
 from causalops.estimators.quasi.propensity import Bools, Columns, Propensity, fit, usable
 from causalops.inference import Inference, difference, unavailable
@@ -32,11 +33,15 @@ class Effect:
 
     estimate: float | None
     influence: Floats
+    treated: Bools
     scale: float = 0.0
     reason: str | None = None
 
     def inference(self, alpha: float, clusters: npt.NDArray[Any] | None = None) -> Inference:
-        """Test and interval: normal, or t(G - 1) with G clusters (n labels)."""
+        """Test and interval: normal, or with clusters (n labels) t by side.
+
+        Fewer than ten clusters on a side are a warning: the models fitted on them move too.
+        """
         if self.reason is not None or self.estimate is None:
             return unavailable(self.reason or "not_finite", self.estimate)
         n = len(self.influence)
@@ -44,12 +49,12 @@ class Effect:
             variance = float(self.influence.var()) / n
             return difference(self.estimate, variance, None, alpha, self.scale)
         _, codes = np.unique(clusters, return_inverse=True)
-        totals = np.bincount(codes, self.influence)
-        groups = len(totals)
-        if groups < 2:
+        on = [np.bincount(codes, side) > 0 for side in (self.treated, ~self.treated)]
+        found = by_side(np.bincount(codes, self.influence) / n, on[0], on[1])
+        if found is None:
             return unavailable("too_few_clusters", self.estimate)
-        variance = groups / (groups - 1) * float((totals**2).sum()) / n**2
-        return difference(self.estimate, variance, groups - 1.0, alpha, self.scale)
+        result = difference(self.estimate, found.variance, found.df, alpha, self.scale)
+        return noted(result, fewest(on[0], on[1]))
 
 
 @dataclass(frozen=True)
@@ -110,11 +115,11 @@ def _problem(what: Study, method: str) -> str | None:
 
 
 def _none(reason: str) -> Effect:
-    return Effect(None, np.zeros(0), reason=reason)
+    return Effect(None, np.zeros(0), np.zeros(0, dtype=bool), reason=reason)
 
 
 def _effect(what: Study, value: float, influence: Floats) -> Effect:
-    return Effect(value, influence, float(np.abs(what.change).mean()))
+    return Effect(value, influence, what.treated, float(np.abs(what.change).mean()))
 
 
 def _ratio(weight: Floats, values: Floats) -> tuple[float, Floats]:

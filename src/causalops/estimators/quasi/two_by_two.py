@@ -3,7 +3,8 @@
 A panel is collapsed to one change per unit, mean after minus mean before, which also takes care of
 serial correlation (Bertrand, Duflo & Mullainathan 2004), and changes are compared. Repeated
 cross-sections are the regression y ~ treated + post + treated x post. Errors are those of OLS:
-classic, HC1, or CR1 by cluster with the factor G/(G-1) (N-1)/(N-k).
+classic, HC1, or CR1 by cluster with the factor G/(G-1) (N-1)/(N-k) and t(G - 1); and by cluster
+with a factor for each side (`influence`), as for group-time effects.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from causalops.estimators.quasi.cluster_sides import by_side, fewest, noted
 from causalops.estimators.quasi.panel_moments import ClusterTotals, Floats, PanelMoments
 from causalops.inference import Inference, difference, unavailable
 
@@ -53,35 +55,43 @@ def two_by_two(moments: PanelMoments) -> TwoByTwo | str:
 
 
 def inference(cells: TwoByTwo, error: str, alpha: float) -> Inference:
-    """The effect with `classic`, `hc1` or `cr1` errors."""
+    """The effect with `classic` or `hc1` errors, or by cluster `influence` or `cr1`."""
     n, k = float(cells.counts.sum()), float(cells.counts.size)
     if (cells.counts < 2).any():
         return unavailable("too_few_units", cells.effect)
+    if error in ("influence", "cr1"):
+        return _by_cluster(cells, error, alpha, (n - 1) / (n - k))
     df = n - k
     if error == "classic":
         variance = cells.squares.sum() / df * (1 / cells.counts).sum()
-    elif error == "hc1":
-        variance = n / df * (cells.squares / cells.counts**2).sum()
     else:
-        found = _cluster_variance(cells)
-        if found is None:
-            return unavailable("too_few_clusters", cells.effect)
-        meat, groups = found
-        variance, df = meat * groups / (groups - 1) * (n - 1) / (n - k), groups - 1.0
-    scale = float(np.abs(cells.means).max())
-    return difference(cells.effect, float(variance), df, alpha, scale)
+        variance = n / df * (cells.squares / cells.counts**2).sum()
+    return difference(cells.effect, float(variance), df, alpha, _scale(cells))
 
 
-def _cluster_variance(cells: TwoByTwo) -> tuple[float, int] | None:
-    """Sum of squared cluster scores and the number of clusters; None with one on a side."""
+def _by_cluster(cells: TwoByTwo, error: str, alpha: float, factor: float) -> Inference:
+    """With a factor and degrees of freedom for each side, or (`cr1`) for all clusters at once."""
     held = cells.clusters
-    if held is None or np.bincount(held.cohort, minlength=2).min() < 2:
-        return None
-    signs = np.array([1.0]) if cells.counts.shape[1] == 1 else np.array([-1.0, 1.0])
-    signed = held.deviations * signs / cells.counts[held.cohort]
-    sides = np.where(held.cohort == 0, 1.0, -1.0)
-    scores = np.bincount(held.cluster, signed.sum(axis=1) * sides)
-    return float((scores**2).sum()), len(scores)
+    found = None
+    if held is not None:
+        signs = np.array([1.0]) if cells.counts.shape[1] == 1 else np.array([-1.0, 1.0])
+        signed = held.deviations * signs / cells.counts[held.cohort]
+        on = np.array([np.bincount(held.cluster, held.cohort == side) > 0 for side in (0, 1)])
+        scores = np.bincount(held.cluster, signed.sum(axis=1) * np.where(held.cohort == 0, 1, -1))
+        found = by_side(scores, on[0], on[1])
+    if found is None:
+        return unavailable("too_few_clusters", cells.effect)
+    variance, df = found.variance, found.df
+    if error == "cr1":
+        df = len(scores) - 1.0
+        variance = float(scores @ scores) * len(scores) / df * factor
+    result = difference(cells.effect, variance, df, alpha, _scale(cells))
+    is_sound = error == "influence" and found.is_exact
+    return result if is_sound else noted(result, fewest(on[0], on[1]))
+
+
+def _scale(cells: TwoByTwo) -> float:
+    return float(np.abs(cells.means).max())
 
 
 def _panel(pair: PanelMoments, halves: Floats) -> TwoByTwo:

@@ -7,7 +7,8 @@ beside the group-time effects, never instead of them.
 
 Errors are clustered by unit or by the moments' clusters, with the factor of pyfixest's CRV1,
 G/(G-1) (N-1)/(N-k), k = 1 + (periods - 1) + 1, and t(G - 1); unit effects are nested in the
-clusters and do not count. Repeated cross-sections (cohort and period effects) have HC1 errors with
+clusters and do not count. That is too small where few clusters, or units, are treated or untreated:
+below ten on the smaller side the test is a warning. Repeated cross-sections (cohort and period effects) have HC1 errors with
 t(N - k), k = cohorts + periods, unless they have clusters.
 """
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from causalops.estimators.quasi.cluster_sides import noted
 from causalops.estimators.quasi.linear_effects import (
     LinearEffects,
     cluster_scores,
@@ -59,7 +61,22 @@ def two_way_inference(moments: PanelMoments, alpha: float) -> tuple[Inference, s
     if n_groups < 2 or rows <= k:
         return unavailable("too_few_units", estimate), kind
     factor = n_groups / (n_groups - 1) * (rows - 1) if kind == "cr1" else rows
-    return difference(estimate, variance * factor / (rows - k), df, alpha, moments.scale), kind
+    result = difference(estimate, variance * factor / (rows - k), df, alpha, moments.scale)
+    return noted(result, _fewest(moments) if kind == "cr1" else np.inf), kind
+
+
+def _fewest(moments: PanelMoments) -> float:
+    """Clusters, or units, of the smaller side; all sides but the treated may be empty."""
+    counts = []
+    for side in (moments.treated, moments.untreated):
+        held = moments.clusters
+        if not side.any():
+            continue
+        if held is None:
+            counts.append(float(moments.sizes[side].sum()))
+        else:
+            counts.append(float(len(np.unique(held.cluster[side[held.cohort]]))))
+    return min(counts)
 
 
 def is_treated(moments: PanelMoments) -> Floats:
