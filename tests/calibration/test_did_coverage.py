@@ -105,8 +105,9 @@ def clustered(rng: np.random.Generator, n_clusters: int, n_periods: int) -> tupl
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("n_treated", [12, 5])
 def test_treatment_by_cluster(size: int, n_treated: int) -> None:
-    """30 clusters, 12 or 5 treated, no effect: clustered errors by side hold their level, group-time
-    and 2x2; by unit > 15 % rejections. CR1 with t(G - 1) warns where few clusters are treated."""
+    """30 clusters, 12 or 5 treated, no effect: clustered errors by side hold their level,
+    group-time and 2x2; by unit > 15 % rejections. CR1 with t(G - 1) warns where few are treated.
+    """
     rng = np.random.default_rng(20260103)
     rejected = np.zeros((size, 3))
     for r in range(size):

@@ -7,9 +7,9 @@ beside the group-time effects, never instead of them.
 
 Errors are clustered by unit or by the moments' clusters, with the factor of pyfixest's CRV1,
 G/(G-1) (N-1)/(N-k), k = 1 + (periods - 1) + 1, and t(G - 1); unit effects are nested in the
-clusters and do not count. That is too small where few clusters, or units, are treated or untreated:
-below ten on the smaller side the test is a warning. Repeated cross-sections (cohort and period effects) have HC1 errors with
-t(N - k), k = cohorts + periods, unless they have clusters.
+clusters and do not count. That is too small where few clusters, or units, are treated or
+untreated: below ten on the smaller side the test is a warning. Repeated cross-sections (cohort and
+period effects) have HC1 errors with t(N - k), k = cohorts + periods, unless they have clusters.
 """
 
 from __future__ import annotations
