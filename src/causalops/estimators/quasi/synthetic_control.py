@@ -22,6 +22,7 @@ from causalops.estimators.quasi.synthetic_checks import (
     panel_checks,
 )
 from causalops.estimators.quasi.synthetic_fit import (
+    PERFECT,
     Fit,
     Panel,
     Rank,
@@ -89,15 +90,12 @@ def _metric_rows(analysis: Analysis, metric: Metric, rows: Rows) -> list[Row]:
 
 def _effect_rows(analysis: Analysis, metric: Metric, result: Result) -> list[Row]:
     """The average gap, absolute and relative to the synthetic control's average."""
-    main, place = result.main, result.place
-    level = float(main.synthetic[main.start :].mean())
-    scales = {"absolute": 1.0, "relative": 1 / abs(level) if level else None}
-    details = _details(main, place)
+    main, others = result.main, list(result.others.values())
+    details = _details(main, result.place)
+    found_by_scale = {"absolute": inference(main, others, analysis.alpha),
+                      "relative": relative(main, others, analysis.alpha)}  # fmt: skip
     rows = []
-    for scale, factor in scales.items():
-        found = unavailable("relative_undefined")
-        if factor is not None:
-            found = inference(main, list(result.others.values()), analysis.alpha, factor)
+    for scale, found in found_by_scale.items():
         rows.append(estimate(
             analysis, metric, found, estimand=ATT, method=analysis.method, is_headline=True,
             scale=scale, details=details, **_described(result.panel, main),
@@ -131,6 +129,17 @@ def inference(main: Fit, others: Sequence[Fit], alpha: float, factor: float = 1.
     )  # fmt: skip
 
 
+def relative(main: Fit, others: Sequence[Fit], alpha: float) -> Inference:
+    """The average gap over the synthetic control's average level; unbounded where that level is
+    no larger than rounding, or than what the synthetic control misses before the treatment."""
+    level = main.level
+    if level == 0:
+        return unavailable("relative_undefined")
+    if abs(level) <= max(main.pre_rmspe, PERFECT * main.size):
+        return Inference(ci_shape="whole_line", status="warning", reason_code="baseline_near_zero")
+    return inference(main, others, alpha, 1 / abs(level))
+
+
 def _details(main: Fit, place: Rank | None) -> dict[str, Any]:
     return {
         "pre_rmspe": main.pre_rmspe,
@@ -149,7 +158,7 @@ def _described(panel: Panel, main: Fit) -> dict[str, Any]:
         "n_variant": 1, "n_baseline": len(panel.names),
         "n_obs_variant": len(panel.treated), "n_obs_baseline": int(panel.donors.size),
         "mean_variant": float(panel.treated[after].mean()),
-        "mean_baseline": float(main.synthetic[after].mean()),
+        "mean_baseline": main.level,
     }  # fmt: skip
 
 

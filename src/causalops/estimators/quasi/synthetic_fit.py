@@ -96,6 +96,11 @@ class Fit:
         return float(self.gap[self.start :].mean())
 
     @property
+    def level(self) -> float:
+        """The synthetic control's average over the treated periods."""
+        return float(self.synthetic[self.start :].mean())
+
+    @property
     def is_perfect(self) -> bool:
         """Whether the pre-period is fitted to rounding: the ratio then compares nothing."""
         return self.pre_rmspe <= PERFECT * self.size
