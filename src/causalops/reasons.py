@@ -176,6 +176,8 @@ REASONS: dict[str, str] = {
     "already.",
     "several_treated_units": "Several units are treated; this design takes one.",
     "too_few_donors": "Fewer than two complete donors.",
+    "treated_periods_missing": "The treated unit has no value in periods that donors have: they "
+    "are left out.",
     "donors_left_out": "Donors without a value in some period, or unknown, were left out.",
     "no_convergence": "The search for an optimum did not end.",
     "perfect_pre_fit": "The pre-period is fitted without error, so there is no ratio to rank.",

@@ -166,9 +166,11 @@ def test_holes_cost_a_donor_and_a_period(built: Project) -> None:
     row = headline(built, "with_holes")
     assert (row["n_baseline"], row["n_obs_variant"]) == (37, 30)
     assert check(built, "with_holes", "missing_values")["n"] == 2
-    assert json.loads(check(built, "with_holes", "balanced_panel")["details"]) == {
-        "incomplete": ["Ohio"]
-    }
+    balance = check(built, "with_holes", "balanced_panel")
+    assert (balance["status"], balance["reason_code"]) == ("warn", "treated_periods_missing")
+    assert json.loads(balance["details"]) == {
+        "incomplete": ["Ohio"], "treated_lacks": ["1971"],
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", sorted(REFUSED))

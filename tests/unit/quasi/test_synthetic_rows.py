@@ -91,3 +91,24 @@ def test_a_level_of_exactly_zero_is_undefined() -> None:
     values = outcomes()
     values[START:, 1:] = 0.0
     assert headline(made(table(values)), "relative")["reason_code"] == "relative_undefined"
+
+
+def test_treated_periods_that_only_donors_have_are_named_and_speak() -> None:
+    values = outcomes()
+    values[START + 2 : START + 4, 0] += 20  # the effect of just those periods is another one
+    whole, part = made(table(values)), made(table(values, lost=(START + 2, START + 3)))
+    assert (balanced(whole)["status"], headline(whole)["status"]) == ("pass", "ok")
+    found, row = balanced(part), headline(part)
+    assert (found["status"], found["reason_code"]) == ("fail", "treated_periods_missing")
+    assert json.loads(found["details"]) == {"treated_lacks": ["16", "17"]}
+    assert (found["value"], found["n"]) == (2, 0)
+    assert row["estimate"] != pytest.approx(headline(whole)["estimate"], abs=1)
+    assert (row["status"], row["reason_code"]) == ("warning", "treated_periods_missing")
+
+
+def test_earlier_periods_that_only_donors_have_are_named() -> None:
+    rows = made(table(outcomes(), lost=(0, 3)))
+    found = balanced(rows)
+    assert (found["status"], found["reason_code"]) == ("warn", "treated_periods_missing")
+    assert json.loads(found["details"]) == {"treated_lacks": ["0", "3"]}
+    assert headline(rows)["status"] == "ok"

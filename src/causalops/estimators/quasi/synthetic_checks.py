@@ -28,7 +28,7 @@ _PATH_REASONS = frozenset({"no_treated", "several_treated_units", "treatment_swi
 
 
 def panel_checks(analysis: Analysis, metric: Metric, found: Prepared) -> list[Row]:
-    """Missing values, duplicates, who is treated when, and which donors are complete."""
+    """Missing values, duplicates, who is treated when, and what of donors and periods is left."""
     path = found.reason if found.reason in _PATH_REASONS else None
     rows = [
         missing_values(analysis, metric, found.n_incomplete, found.n_rows),
@@ -38,14 +38,22 @@ def panel_checks(analysis: Analysis, metric: Metric, found: Prepared) -> list[Ro
             {"treated": found.treated[:NAMED] or None}, n=len(found.treated),
         ),
     ]  # fmt: skip
-    left_out = found.dropped + found.unknown
-    rows.append(check(
-        analysis, metric, "balanced_panel", "warn" if left_out else "pass",
-        "donors_left_out" if left_out else None,
-        {"incomplete": found.dropped[:NAMED] or None, "unknown": found.unknown[:NAMED] or None},
-        n=len(left_out),
-    ))  # fmt: skip
-    return rows
+    return [*rows, _balance_check(analysis, metric, found)]
+
+
+def _balance_check(analysis: Analysis, metric: Metric, found: Prepared) -> Row:
+    """Donors left out, and periods that the treated unit lacks; without a treated period the
+    headline averages others than the data have, so that fails."""
+    left_out, lost = found.dropped + found.unknown, found.lost_before + found.lost_after
+    reason = "treated_periods_missing" if lost else "donors_left_out" if left_out else None
+    periods = [analysis.moment(period) for period in lost[:NAMED]]
+    return check(
+        analysis, metric, "balanced_panel",
+        "fail" if found.lost_after else "warn" if reason else "pass", reason,
+        {"incomplete": found.dropped[:NAMED] or None, "unknown": found.unknown[:NAMED] or None,
+         "treated_lacks": periods or None},
+        value=float(len(lost)), value_name="periods_lost", n=len(left_out),
+    )  # fmt: skip
 
 
 def fit_check(analysis: Analysis, metric: Metric, panel: Panel, main: Fit) -> Row:

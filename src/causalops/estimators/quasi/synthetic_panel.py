@@ -26,6 +26,8 @@ class Prepared:
     dropped: tuple[str, ...] = ()  # donors without a value in some period
     unknown: tuple[str, ...] = ()  # named as donors, not among the units
     periods: tuple[float, ...] = ()
+    lost_before: tuple[float, ...] = ()  # donors have a value, the treated unit has none
+    lost_after: tuple[float, ...] = ()  # the same from its first treated period on
 
 
 def prepared(analysis: Analysis, metric: Metric, rows: Rows) -> Prepared:
@@ -71,6 +73,9 @@ def _panel(
     counts["unknown"] = tuple(sorted(set(asked or ()) - set(values)))
     donors = [name for name in pool if all(period in values[name] for period in periods)]
     counts["dropped"] = tuple(name for name in pool if name not in donors)
+    lost = sorted({period for name in pool for period in values[name]} - set(own))
+    counts["lost_before"] = tuple(period for period in lost if period < start)
+    counts["lost_after"] = tuple(period for period in lost if period >= start)
     columns = [[values[name][period] for period in periods] for name in donors]
     panel = Panel(
         treated=np.array([own[period] for period in periods], dtype=float),
