@@ -155,6 +155,35 @@ def test_hac_without_lags_is_the_robust_error() -> None:
     assert fit.covariance == pytest.approx(hc1, rel=1e-6)
 
 
+def test_hac_counts_periods_with_a_value() -> None:
+    """60 periods with 5 gaps: factor 55 / 51, and lags of 55, as if the sums ran over these."""
+    gaps = (5, 6, 20, 44, 59)
+    plan = design(Series(walk(60), 30, missing=gaps))
+    assert plan.observations == 55
+    fit = newey_west(walk(60), plan)
+    used = ~np.isin(np.arange(60), gaps)
+    columns = plan.matrix[:, :4] * used[:, None]
+    beta = np.linalg.lstsq(columns[used], walk(60)[used], rcond=None)[0]
+    scores = columns * (walk(60) - columns @ beta)[:, None]
+    meat = scores.T @ scores
+    for lag in range(1, 4):
+        cross = scores[lag:].T @ scores[:-lag]
+        meat += (1 - lag / 4) * (cross + cross.T)
+    bread = np.linalg.inv(columns.T @ columns)
+    assert fit.covariance[:4, :4] == pytest.approx(55 / 51 * bread @ meat @ bread, rel=1e-6)
+    assert fit.residual_df == 51
+
+
+def test_gaps_do_not_count_as_observations_elsewhere() -> None:
+    assert design(Series(walk(24), 8, 12)).problem is None
+    assert design(Series(walk(24), 8, 12, missing=(3,))).problem == "insufficient_data"
+    short, held = walk(40), np.append(walk(40) - walk(40).mean(), np.zeros(4))
+    plain, with_gaps = ljung_box(short, 5), ljung_box(held, 5, gaps=4)
+    assert plain is not None
+    assert with_gaps is not None
+    assert with_gaps.statistic == pytest.approx(plain.statistic, rel=1e-12)
+
+
 def test_residual_checks_without_variation() -> None:
     zeros = np.zeros(20)
     assert durbin_watson(zeros) is None

@@ -69,8 +69,8 @@ def model_checks(
 ) -> list[Row]:
     """Is autocorrelation left in what the error model calls innovations?"""
     order = len(fit.coefficients)
-    lags = usual_lags(len(series.y) - len(series.missing), series.season, order)
-    box = ljung_box(fit.innovations, lags, order)
+    lags = usual_lags(plan.observations, series.season, order)
+    box = ljung_box(fit.innovations, lags, order, len(series.missing))
     plain = ols(series.y, plan).residuals
     status, reason = "pass", None
     if box is None:
@@ -90,7 +90,7 @@ def model_checks(
         statistic=None if box is None else box.statistic, df=None if box is None else box.df,
         p_value=None if box is None else box.p_value,
         value=finite(durbin_watson(fit.innovations)), value_name="durbin_watson",
-        threshold=LEVEL, n=len(series.y) - len(series.missing),
+        threshold=LEVEL, n=plan.observations,
     )]  # fmt: skip
 
 

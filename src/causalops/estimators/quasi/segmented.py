@@ -53,6 +53,11 @@ class Design:
     problem: str | None = None
     columns: tuple[str, ...] = ()
 
+    @property
+    def observations(self) -> int:
+        """Periods with a value: each gap takes its own row and column."""
+        return len(self.matrix) - sum(name.startswith("gap_") for name in self.names)
+
 
 @dataclass(frozen=True)
 class Regression:
@@ -120,7 +125,8 @@ def design(series: Series, has_slope: bool = True) -> Design:
     before = sum(index not in series.missing for index in range(start))
     sides = before, n - len(series.missing) - before
     # A season seen less than twice cannot be told from the trend and the intervention.
-    if min(sides) < MIN_SIDE or n < max(len(names) + SPARE, 2 * (series.season or 1)):
+    is_short = n < len(names) + SPARE or plan.observations < 2 * (series.season or 1)
+    if min(sides) < MIN_SIDE or is_short:
         return _refused(plan, "insufficient_data")
     if not np.isfinite(series.y).all():
         return _refused(plan, "not_finite")
@@ -176,10 +182,11 @@ def ols(y: Floats, plan: Design) -> Regression:
 def newey_west(y: Floats, plan: Design, lags: int | None = None) -> Regression:
     """OLS with Bartlett-kernel HAC errors (Newey & West 1987), factor n / (n - k), t(n - k).
 
-    `lags` defaults to floor(4 (n / 100)^(2/9)) (Newey & West 1994).
+    n counts periods with a value, k coefficients without the gaps' dummies. `lags` defaults to
+    floor(4 (n / 100)^(2/9)) (Newey & West 1994).
     """
     base = ols(y, plan)
-    n, k = plan.matrix.shape
+    n = plan.observations
     lags = newey_west_lags(n) if lags is None else lags
     scores = plan.matrix * base.residuals[:, None]
     meat = scores.T @ scores
@@ -188,11 +195,11 @@ def newey_west(y: Floats, plan: Design, lags: int | None = None) -> Regression:
         meat = meat + (1 - lag / (lags + 1)) * (cross + cross.T)
     inverse = np.linalg.inv(np.linalg.qr(plan.matrix)[1])
     bread = inverse @ inverse.T
-    covariance = n / (n - k) * bread @ meat @ bread
-    return Regression(plan.names, base.beta, covariance, n - k, base.residuals, base.residuals,
-                      "hac")  # fmt: skip
+    covariance = n / base.residual_df * bread @ meat @ bread
+    return Regression(plan.names, base.beta, covariance, base.residual_df, base.residuals,
+                      base.residuals, "hac")  # fmt: skip
 
 
 def newey_west_lags(n: int) -> int:
-    """Lags of the Bartlett kernel for n periods."""
+    """Lags of the Bartlett kernel for n observations."""
     return int(4 * (n / 100) ** (2 / 9))
