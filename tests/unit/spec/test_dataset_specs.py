@@ -81,6 +81,40 @@ metrics: {{primary: [rate]}}
     assert "as `time` is" in found
 
 
+ITS = """\
+design: its
+assumption_note: Nothing else changed
+dataset: policy
+time: year
+intervention: 1990
+metrics: {primary: [rate]}
+"""
+
+
+@pytest.mark.parametrize("rule", ["refuse", "leave_out", "zero"])
+def test_gaps_of_a_calendar_have_three_rules(rule: str) -> None:
+    block = ITS + f"gaps: {rule}\n"
+    assert said(block) == []
+    [row] = rows_of(block)["dataset"]
+    assert json.loads(row["payload"])["settings"]["gaps"] == rule
+    [again] = [row for row in rows_of(ITS + f"robustness: [{{name: x, set: {{gaps: {rule}}}}}]\n")
+               ["dataset"] if row["analysis"] != "main"]  # fmt: skip
+    assert json.loads(again["payload"])["settings"]["gaps"] == rule
+
+
+@pytest.mark.parametrize(
+    ("block", "message"),
+    [
+        (ITS + "gaps: zeros\n", "Did you mean 'zero'? allowed: refuse, leave_out, zero"),
+        (ITS + "gaps: 0\n", "gaps: '0' is not one of the allowed words. allowed: refuse, "),
+        (DID + "gaps: zero\n", "gaps: belongs to design 'its', not to 'did'"),
+    ],
+)
+def test_a_slip_in_gaps_has_a_message(block: str, message: str) -> None:
+    [found] = said(block)
+    assert message in found
+
+
 def rows_of(block: str) -> dict[str, list[dict[str, Any]]]:
     rows: dict[str, list[dict[str, Any]]] = {}
     for row in registry(block, columns=COLUMNS, settings=LISTS):

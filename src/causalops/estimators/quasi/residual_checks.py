@@ -39,7 +39,8 @@ def autocorrelations(residuals: Floats, lags: int) -> Floats:
 def ljung_box(residuals: Floats, lags: int, fitted: int = 0, gaps: int = 0) -> LjungBox | None:
     """Ljung & Box (1978) with `fitted` AR coefficients taken off the degrees of freedom.
 
-    `gaps` is how many of the residuals belong to periods without a value. None where the series is too short for so many lags, or does not vary.
+    `gaps` is how many of the residuals belong to periods without a value. None where the series
+    is too short for so many lags, or does not vary.
     """
     n, df = len(residuals) - gaps, lags - fitted
     if df < 1 or n <= lags or not float(np.ptp(residuals)) > 0:
