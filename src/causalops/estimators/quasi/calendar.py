@@ -1,6 +1,6 @@
 """Is a set of periods a calendar: equally spaced, each once, and which ones are missing?
 
-Integers, dates and timestamps are understood. Dates that share their day of the month (or all end
+Whole numbers and dates are understood. Dates that share their day of the month (or all end
 a month) are months; a step of 3 or 12 of them is a quarter or a year. The step is the greatest
 one on which all periods lie, so a series with holes keeps the step it has.
 """
@@ -12,7 +12,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,7 @@ _NAMES = {("month", 1): "month", ("month", 3): "quarter", ("month", 12): "year",
 class Calendar:
     """Every period from first to last, and the indices that have no row.
 
-    `unit` is integer, second, day or month, `step` how many of them lie between two periods.
+    `unit` is integer, day or month, `step` how many of them lie between two periods.
     `problem` is a reason code: insufficient_data, duplicate_rows or irregular_calendar.
     """
 
@@ -55,10 +55,9 @@ class Calendar:
         """
         if not self.periods:
             return None
-        key = _comparable(intervention)
-        if type(key) is not type(_comparable(self.periods[0])):
+        if isinstance(intervention, date) is not isinstance(self.periods[0], date):
             return None
-        return sum(bool(_comparable(period) < key) for period in self.periods)
+        return sum(bool(period < intervention) for period in self.periods)
 
 
 def read(periods: Sequence[Period]) -> Calendar:
@@ -121,15 +120,9 @@ def _column(calendar: Calendar, column: Mapping[Any, float]) -> Floats:
 
 def _ordinals(periods: Sequence[Period]) -> tuple[str, list[int]] | None:
     """The unit, and each period counted in it; None if they are not of one kind."""
-    if all(isinstance(period, datetime) for period in periods):
-        moments = [_utc(period) for period in periods if isinstance(period, datetime)]
-        if any(moment.microsecond for moment in moments):
-            return None
-        if any(moment.time() != moments[0].time() for moment in moments):
-            return "second", [round(moment.timestamp()) for moment in moments]
-        return _dated([moment.date() for moment in moments])
-    if all(isinstance(period, date) and not isinstance(period, datetime) for period in periods):
-        return _dated([period for period in periods if isinstance(period, date)])
+    days = [period for period in periods if isinstance(period, date)]
+    if len(days) == len(periods):
+        return _dated(days)
     numbers = [period for period in periods if isinstance(period, int | float)]
     if len(numbers) < len(periods) or any(number != math.floor(number) for number in numbers
                                           if math.isfinite(number)):  # fmt: skip
@@ -149,32 +142,12 @@ def _ends_month(day: Any) -> bool:
     return bool(day.day == civil.monthrange(day.year, day.month)[1])
 
 
-def _utc(moment: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _comparable(period: Any) -> Any:
-    """Numbers as float, dates and timestamps as a moment in UTC: one order for each kind."""
-    if isinstance(period, datetime):
-        return _utc(period)
-    if isinstance(period, date):
-        return datetime(period.year, period.month, period.day, tzinfo=UTC)
-    return float(period) if isinstance(period, int | float) else period
-
-
 def _period(unit: str, at: int, like: Any, ends_month: bool) -> Any:
     """The period of an ordinal, of the same kind as the ones that have rows."""
     if unit == "integer":
         return type(like)(at)
-    if unit == "second":
-        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=at)
-        return moment if like.tzinfo else moment.replace(tzinfo=None)
     if unit == "day":
-        return like + timedelta(days=at - _day(like).toordinal())
+        return like + timedelta(days=at - like.toordinal())
     year, month = divmod(at, 12)
     day = civil.monthrange(year, month + 1)[1] if ends_month else like.day
     return like.replace(year=year, month=month + 1, day=day)
-
-
-def _day(period: Any) -> date:
-    return _utc(period).date() if isinstance(period, datetime) else period
