@@ -161,6 +161,9 @@ REASONS: dict[str, str] = {
     "always_treated": "Every treated unit is treated from the first period on, so nothing shows "
     "it before treatment.",
     "always_treated_dropped": "Units treated from the first period on are left out.",
+    "anticipation_not_modelled": "This method counts the periods of anticipation as untreated.",
+    "uneven_periods": "The periods are not equally spaced: event times of numbers are differences, "
+    "so that 202412 and 202501 lie 89 apart; those of dates count the periods that are there.",
     "single_unit_cohort": "A cohort is a single unit or cluster: its own variance cannot be seen.",
     "one_treated_unit": "One treated unit: no standard error exists, only a permutation p-value.",
     "one_treated_cluster": "All treated units are in one cluster: no standard error exists, only "

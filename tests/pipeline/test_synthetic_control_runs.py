@@ -157,6 +157,10 @@ def test_two_columns_say_the_same(built: Project) -> None:
 def test_few_donors_cannot_be_significant(built: Project) -> None:
     row = headline(built, "few_donors")
     assert (row["status"], row["reason_code"]) == ("warning", "few_placebos")
+    assert (row["p_value"], row["verdict"]) == (None, "not_evaluated")
+    details = json.loads(row["details"])
+    assert details["p_floor"] == pytest.approx(0.2)
+    assert details["p_rank"] >= details["p_floor"]
     assert row["ci_shape"] == "whole_line"
     assert row["n_baseline"] == 4
     assert check(built, "few_donors", "balanced_panel")["reason_code"] == "donors_left_out"

@@ -211,6 +211,9 @@ _UNREAD = {
 def _unread_faults(spec: DatasetExperiment, design: str) -> list[Fault]:
     """Keys and checks that the design would pass over in silence."""
     found: list[Fault] = []
+    if spec.anticipation and spec.method == "two_by_two":
+        text = "is not read by method 'two_by_two': use `method: group_time`"
+        found.append((("anticipation",), text, None))
     for key in ("unit", "cluster", "covariates"):
         if getattr(spec, key) is not None and key not in words.SHARED_KEYS.get(design, (key,)):
             advice = _UNREAD.get((design, key))

@@ -9,6 +9,7 @@ import pytest
 
 from causalops.estimators.quasi import synthetic_fit as sf
 from causalops.estimators.quasi.convex_weights import convex_weights
+from causalops.estimators.quasi.synthetic_control import inference
 
 
 def panel(donors: int = 8, periods: int = 16, start: int = 10, effect: float = 0.0,
@@ -106,6 +107,14 @@ def test_a_large_effect_has_the_smallest_p_there_can_be() -> None:
     assert place is not None
     assert (place.rank, place.p_value) == (1, place.floor)
     assert place.floor == 1 / 13
+
+
+def test_a_rank_that_cannot_reject_is_no_test() -> None:
+    base = panel(donors=12, effect=40.0)
+    mute = inference(fitted(base), others(base), 0.05)
+    assert (mute.p_value, mute.status, mute.reason_code) == (None, "warning", "few_placebos")
+    assert mute.estimate is not None
+    assert inference(fitted(base), others(base), 0.1).p_value == 1 / 13
 
 
 def test_two_donors_leave_no_placebo() -> None:

@@ -39,6 +39,8 @@ def test_a_valid_experiment_has_nothing_to_say() -> None:
     [
         ("metric: rate", "metric: rat", "unknown column of dataset 'policy', 'rat'. Did you mean "),
         ("metric: rate", "metric: name", "column 'name' of 'policy' is VARCHAR, not a number"),
+        ("time: year\n", "time: year\nanticipation: 1\nmethod: two_by_two\n",
+         "anticipation: is not read by method 'two_by_two'"),
         ("time: year\n", "", "time: is required beside `treated_from`"),
         ("treated_from: first_year\n", "", "treated_from: is required (empty = never treated)"),
         ("treated_from: first_year", "treated_from: first_day", "is TIMESTAMP, `time` is INTEGER"),

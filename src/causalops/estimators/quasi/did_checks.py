@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime, timedelta
+
 import numpy as np
 
 from causalops.estimators.quasi import aggregation as ag
+from causalops.estimators.quasi import calendar
 from causalops.estimators.quasi.analysis import check, curve
 from causalops.estimators.quasi.goodman_bacon import LATER, decompose
 from causalops.estimators.quasi.group_time import GroupTime, group_time
-from causalops.estimators.quasi.inputs import Analysis, Metric
+from causalops.estimators.quasi.inputs import EPOCH, Analysis, Metric
 from causalops.estimators.quasi.panel_problems import COMPLETE, lone_cohorts
 from causalops.estimators.quasi.panel_tables import Panel
 from causalops.estimators.quasi.pretrends import Pretrend, pretrend
@@ -43,14 +46,38 @@ def data_checks(analysis: Analysis, metric: Metric, panel: Panel) -> list[Row]:
             reason if complete < 1 else None, value=complete, value_name="share_complete",
             threshold=COMPLETE, n=counts.n_units, details={"n_complete": counts.n_complete},
         ))  # fmt: skip
-    return made
+    return [*made, _calendar(analysis, metric, panel)]
+
+
+def _calendar(analysis: Analysis, metric: Metric, panel: Panel) -> Row:
+    """Whether event times count periods: the periods are equally spaced."""
+    is_number = analysis.settings.get("time_kind", "number") == "number"
+    periods = panel.periods.tolist()
+    found = calendar.read(periods if is_number else _days(periods))
+    if found.problem == "insufficient_data":
+        return check(analysis, metric, "calendar", "not_run", found.problem)
+    is_uneven = found.problem is not None or bool(found.missing)
+    return check(
+        analysis, metric, "calendar", "warn" if is_uneven else "pass",
+        "uneven_periods" if is_uneven else None,
+        {"step": None if found.problem else found.name}, value=float(len(found.missing)),
+        value_name="missing_periods", threshold=0.0, n=len(periods),
+    )  # fmt: skip
+
+
+def _days(periods: list[float]) -> list[date]:
+    """Periods in days since 1970, with their times of day where one is not whole."""
+    if all(period.is_integer() for period in periods):
+        return [EPOCH + timedelta(days=period) for period in periods]
+    midnight = datetime.combine(EPOCH, datetime.min.time())
+    return [midnight + timedelta(seconds=round(period * 86_400)) for period in periods]
 
 
 def effect_checks(
     analysis: Analysis, metric: Metric, panel: Panel, found: GroupTime, anticipation: float
 ) -> list[Row]:
     """Pre-trends with their power, sensitivity to violations, and what TWFE is made of."""
-    test = pretrend(found, anticipation, analysis.alpha)
+    test = pretrend(found, anticipation, _LEVEL)
     rows = [*_pretrends(analysis, metric, found, test)]
     rows.append(_sensitivity(analysis, metric, panel, found, anticipation))
     if "twfe" in analysis.study.alternatives and panel.moments.is_panel:

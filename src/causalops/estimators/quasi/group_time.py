@@ -28,6 +28,7 @@ class GroupTime:
     cohort: Ints  # (K)
     period: Ints  # (K)
     base: Ints  # (K); equal to `period` in the reference period of a universal base
+    pools: Mask  # (K, C) comparison cohorts
     effects: LinearEffects
     missing: tuple[tuple[int, int, str], ...]  # cohort, period and reason where there is none
 
@@ -94,7 +95,8 @@ def group_time(
     index = np.array(found, dtype=np.intp).reshape(-1, 3)
     pooled = np.array(pools, dtype=bool).reshape(len(found), len(moments.starts))
     effects = _effects(moments, index, pooled)
-    return GroupTime(moments, index[:, 0], index[:, 1], index[:, 2], effects, tuple(missing))
+    return GroupTime(moments, index[:, 0], index[:, 1], index[:, 2], pooled, effects,
+                     tuple(missing))  # fmt: skip
 
 
 def targets(moments: PanelMoments, comparison: str) -> list[int]:

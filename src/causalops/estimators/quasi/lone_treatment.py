@@ -23,6 +23,7 @@ def lone_inference(
 
     The gap of every group is measured as the headline is: the periods after treatment against the
     base period of the group-time effects, or (`found` None) all periods before against all after.
+    A rank that cannot be below alpha, whatever the effect, is no test: it stands in the details.
     """
     moments = panel.moments
     effect = _effect(moments, found)
@@ -36,6 +37,8 @@ def lone_inference(
     details = {"p_floor": result.floor, "n_placebos": result.n_placebos}
     if result.p_value is None:
         return replace(bare, reason_code=result.reason_code or reason), details
+    if result.floor is not None and result.floor > alpha:
+        return replace(bare, reason_code="few_placebos"), details | {"p_rank": result.p_value}
     return replace(bare, p_value=result.p_value), details
 
 

@@ -91,7 +91,7 @@ def _metric_rows(analysis: Analysis, metric: Metric, rows: Rows) -> list[Row]:
 def _effect_rows(analysis: Analysis, metric: Metric, result: Result) -> list[Row]:
     """The average gap, absolute and relative to the synthetic control's average."""
     main, others = result.main, list(result.others.values())
-    details = _details(main, result.place)
+    details = _details(main, result.place, analysis.alpha)
     found_by_scale = {"absolute": inference(main, others, analysis.alpha),
                       "relative": relative(main, others, analysis.alpha)}  # fmt: skip
     rows = []
@@ -107,7 +107,7 @@ def _effect_rows(analysis: Analysis, metric: Metric, result: Result) -> list[Row
 def inference(main: Fit, others: Sequence[Fit], alpha: float, factor: float = 1.0) -> Inference:
     """The average gap times a factor, with its rank p and the set of constant effects.
 
-    A p that could not have been below alpha, whatever the effect, is a warning.
+    A rank that could not have been below alpha, whatever the effect, is no test.
     """
     place, found = rank(main, others), gap_set(main, others, alpha)
     gap = factor * main.mean_gap
@@ -118,7 +118,7 @@ def inference(main: Fit, others: Sequence[Fit], alpha: float, factor: float = 1.
     return Inference(
         estimate=gap,
         statistic=main.ratio,
-        p_value=place.p_value,
+        p_value=None if is_mute else place.p_value,
         alternative="two_sided",
         ci_low=None if found.low is None else factor * found.low,
         ci_high=None if found.high is None else factor * found.high,
@@ -140,15 +140,23 @@ def relative(main: Fit, others: Sequence[Fit], alpha: float) -> Inference:
     return inference(main, others, alpha, 1 / abs(level))
 
 
-def _details(main: Fit, place: Rank | None) -> dict[str, Any]:
+def _details(main: Fit, place: Rank | None, alpha: float) -> dict[str, Any]:
     return {
         "pre_rmspe": main.pre_rmspe,
         "post_rmspe": main.post_rmspe,
         "rmspe_ratio": None if main.is_perfect else main.ratio,
         "rank": None if place is None else place.rank,
-        "p_floor": None if place is None else place.floor,
+        **_tested(place, alpha),
         "donors_with_weight": int((main.weights > 0).sum()),
     }
+
+
+def _tested(place: Rank | None, alpha: float) -> dict[str, float]:
+    """The smallest p that was possible, and the rank p where that is no test."""
+    if place is None:
+        return {}
+    found = {"p_floor": place.floor}
+    return found if place.floor <= alpha else found | {"p_rank": place.p_value}
 
 
 def _described(panel: Panel, main: Fit) -> dict[str, Any]:
@@ -168,8 +176,14 @@ def _did_row(analysis: Analysis, metric: Metric, panel: Panel) -> Row:
     others = [difference_in_differences(panel.as_treated(name)) for name in panel.names]
     as_large = sum(abs(other) >= abs(own) * (1 - 1e-9) for other in others)
     p_value = (1 + as_large) / (1 + len(others))
-    result = Inference(estimate=own, p_value=p_value,
-                       reason_code="smallest_ratio" if p_value == 1 else None)  # fmt: skip
+    floor = 1 / (1 + len(others))
+    details: dict[str, Any] = {"p_floor": floor}
+    if floor > analysis.alpha:
+        details["p_rank"] = p_value
+        result = unavailable("few_placebos", own, status="warning")
+    else:
+        result = Inference(estimate=own, p_value=p_value,
+                           reason_code="smallest_ratio" if p_value == 1 else None)  # fmt: skip
     before = slice(None, panel.start)
     values: dict[str, Any] = {
         "n_variant": 1, "n_baseline": len(panel.names),
@@ -177,7 +191,8 @@ def _did_row(analysis: Analysis, metric: Metric, panel: Panel) -> Row:
         "mean_variant": float(panel.treated[panel.start :].mean() - panel.treated[before].mean()),
         "mean_baseline": float(panel.donors[panel.start :].mean() - panel.donors[before].mean()),
     }  # fmt: skip
-    return estimate(analysis, metric, result, estimand=ATT, method="did", ci_kind="none", **values)
+    return estimate(analysis, metric, result, estimand=ATT, method="did", ci_kind="none",
+                    details=details, **values)  # fmt: skip
 
 
 def _period_rows(
@@ -217,11 +232,13 @@ def _without_the_largest(analysis: Analysis, metric: Metric, result: Result) -> 
     main = fit(panel)
     if main is None:
         return None
-    found = inference(main, list(placebos(panel).values()), analysis.alpha)
+    others = list(placebos(panel).values())
+    found = inference(main, others, analysis.alpha)
     return estimate(
         analysis, metric, found, estimand=ATT, method=analysis.method,
         ci_kind="placebo" if found.ci_shape != "none" else "none",
-        details={"without": dropped}, **_described(panel, main),
+        details={"without": dropped, **_tested(rank(main, others), analysis.alpha)},
+        **_described(panel, main),
     )  # fmt: skip
 
 

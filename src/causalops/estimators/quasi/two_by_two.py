@@ -77,7 +77,8 @@ def _by_cluster(cells: TwoByTwo, error: str, alpha: float, factor: float) -> Inf
         signs = np.array([1.0]) if cells.counts.shape[1] == 1 else np.array([-1.0, 1.0])
         signed = held.deviations * signs / cells.counts[held.cohort]
         on = np.array([np.bincount(held.cluster, held.cohort == side) > 0 for side in (0, 1)])
-        scores = np.bincount(held.cluster, signed.sum(axis=1) * np.where(held.cohort == 0, 1, -1))
+        sides = np.where(held.cohort == 0, 1.0, -1.0)
+        scores = np.bincount(held.cluster, signed.sum(axis=1) * sides).astype(float)
         found = by_side(scores, on[0], on[1])
     if found is None:
         return unavailable("too_few_clusters", cells.effect)
