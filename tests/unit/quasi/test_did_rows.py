@@ -162,7 +162,6 @@ def test_pretrends_and_their_power_have_one_level() -> None:
         ([2000.25, 2000.5, 2000.75, 2001.0, 2001.25, 2001.5], "number", "warn"),
         ([19723, 19754, 19783, 19814, 19844, 19875], "date", "pass"),  # months from 2024-01
         ([19723, 19754, 19783, 19814, 19844, 19905], "date", "warn"),
-        ([19723.25, 19723.5, 19723.75, 19724.0, 19724.25, 19724.5], "timestamp", "pass"),
     ],
 )
 def test_event_time_counts_periods_where_they_are_even(

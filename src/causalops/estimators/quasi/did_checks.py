@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 
 import numpy as np
 
@@ -53,7 +53,9 @@ def _calendar(analysis: Analysis, metric: Metric, panel: Panel) -> Row:
     """Whether event times count periods: the periods are equally spaced."""
     is_number = analysis.settings.get("time_kind", "number") == "number"
     periods = panel.periods.tolist()
-    found = calendar.read(periods if is_number else _days(periods))
+    found = calendar.read([
+        period if is_number else EPOCH + timedelta(days=round(period)) for period in periods
+    ])  # fmt: skip
     if found.problem == "insufficient_data":
         return check(analysis, metric, "calendar", "not_run", found.problem)
     is_uneven = found.problem is not None or bool(found.missing)
@@ -63,14 +65,6 @@ def _calendar(analysis: Analysis, metric: Metric, panel: Panel) -> Row:
         {"step": None if found.problem else found.name}, value=float(len(found.missing)),
         value_name="missing_periods", threshold=0.0, n=len(periods),
     )  # fmt: skip
-
-
-def _days(periods: list[float]) -> list[date]:
-    """Periods in days since 1970, with their times of day where one is not whole."""
-    if all(period.is_integer() for period in periods):
-        return [EPOCH + timedelta(days=period) for period in periods]
-    midnight = datetime.combine(EPOCH, datetime.min.time())
-    return [midnight + timedelta(seconds=round(period * 86_400)) for period in periods]
 
 
 def effect_checks(
