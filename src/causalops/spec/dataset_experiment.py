@@ -175,6 +175,10 @@ class DatasetExperiment(Described):
         return self.method or words.DATASET_METHODS[self.design or ""][0]
 
 
+RESERVED_TERMS = ("effect", "lambda", "rho", "sigma", "const")
+"""Terms that results of `heckman` name themselves, so no column can be called so."""
+
+
 def dataset_faults(spec: DatasetExperiment, broken: frozenset[str]) -> list[Fault]:
     """What is wrong between the keys of `spec`; keys in `broken` were already reported."""
     design = spec.design or ""
@@ -198,6 +202,8 @@ def dataset_faults(spec: DatasetExperiment, broken: frozenset[str]) -> list[Faul
         allowed = ", ".join(words.DATASET_METHODS[design])
         text = f"{{value}} is no method of '{design}' ({allowed})"
         found.append((("method",), text, spec.method))
+    if design == "heckman":
+        found += _term_faults(spec)
     return found + _metric_faults(spec) + _list_faults(spec) + _robustness_faults(spec)
 
 
@@ -240,6 +246,22 @@ def _path_faults(spec: DatasetExperiment, broken: frozenset[str]) -> list[Fault]
     if spec.treated_from is not None and spec.time is None and "time" not in broken:
         return [(("time",), "is required beside `treated_from`", None)]
     return []
+
+
+def _term_faults(spec: DatasetExperiment) -> list[Fault]:
+    """Columns called like a term of the results would take that term's place."""
+    listed = {
+        "treatment": (spec.treatment,),
+        "covariates": spec.covariates or (),
+        "exclusion": spec.exclusion or (),
+    }
+    text = "{value} is reserved as a term of the results; rename the column"
+    return [
+        ((key,), text, name)
+        for key, names in listed.items()
+        for name in names
+        if name is not None and folded(name) in RESERVED_TERMS
+    ]
 
 
 def _metric_faults(spec: DatasetExperiment) -> list[Fault]:

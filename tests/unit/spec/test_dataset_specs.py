@@ -68,6 +68,24 @@ def test_a_slip_has_a_message(old: str, new: str, message: str) -> None:
     assert message in found
 
 
+@pytest.mark.parametrize("name", ["effect", "lambda", "rho", "sigma", "const", "Lambda"])
+@pytest.mark.parametrize("key", ["treatment", "covariates", "exclusion"])
+def test_a_column_cannot_take_the_place_of_a_term(key: str, name: str) -> None:
+    listed = {"treatment": "educ", "covariates": "[age]", "exclusion": "[kids]"}
+    listed[key] = name if key == "treatment" else f"[{name}]"
+    block = """\
+design: heckman
+assumption_note: Children move the choice to work alone
+dataset: wages
+selected: works
+metrics: {primary: [wage]}
+""" + "".join(f"{word}: {value}\n" for word, value in listed.items())
+    columns = dict.fromkeys(["wage", "works", "educ", "age", "kids", name], "DOUBLE")
+    found = messages(block, columns={"wages": columns}, settings={"dataset_models": ["wages"]})
+    [message] = found
+    assert f"{key}: '{name}' is reserved as a term of the results; rename the column" in message
+
+
 @pytest.mark.parametrize(("time", "moment"), [("year", "1990-01-01"), ("day", "1990")])
 def test_an_intervention_is_written_as_time_is(time: str, moment: str) -> None:
     block = f"""\
