@@ -130,6 +130,17 @@ def test_units_of_measure_do_not_matter(fit: Any) -> None:
     assert other.sigma.estimate == pytest.approx(1e6 * one.sigma.estimate, rel=1e-7)
 
 
+def test_a_search_that_breaks_off_has_a_reason() -> None:
+    """One value a million times as large: the Hessian overflows on the way."""
+    rng = np.random.default_rng(5)
+    x, w, u, _ = rng.normal(size=(4, 50))
+    s = (0.3 + (x > 0) + w + u > 0).astype(float)
+    x[0] = 1e6
+    sample = held({"x": x, "w": w, "s": s, "y": x + u})
+    assert two_step(sample).reason is None
+    assert refused(maximum_likelihood(sample), "not_converged")
+
+
 def test_derivatives_of_the_likelihood() -> None:
     sample = held(table(n=60))
     theta = np.array([0.2, 0.4, 0.7, 0.9, 0.6, -0.1, 0.5])

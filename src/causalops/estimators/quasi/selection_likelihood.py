@@ -101,20 +101,16 @@ def maximum_likelihood(sample: SelectionSample, alpha: float = 0.05) -> Selectio
         return failed(sample, "not_finite")
     y = (sample.y - centre) / scale
     n = len(sample.selected)
-    found = minimize(
-        lambda theta: _loss(theta, sample, y),
-        _start(made, centre, scale),
-        jac=True,
-        hess=lambda theta: -parts(theta, sample, y).hessian / n,
-        method="trust-exact",
-        options={"gtol": 1e-10, "maxiter": 200},
-    )
-    theta = np.asarray(found.x)
+    theta = _search(sample, y, _start(made, centre, scale))
+    if theta is None:
+        return failed(sample, "not_converged")
     at = parts(theta, sample, y)
     gradient = np.abs(at.scores.sum(axis=0)).max() / n
     if abs(np.tanh(theta[-1])) > BOUNDARY:
         return failed(sample, "rho_at_boundary")
-    if not (gradient < 1e-7 and np.linalg.eigvalsh(-at.hessian).min() > 0):
+    if not (gradient < 1e-7 and np.isfinite(at.hessian).all()):
+        return failed(sample, "not_converged")
+    if np.linalg.eigvalsh(-at.hessian).min() <= 0:
         return failed(sample, "not_converged")
     df, covariance = None, np.asarray(np.linalg.inv(-at.hessian))
     if sample.clusters is not None:
@@ -129,6 +125,23 @@ def maximum_likelihood(sample: SelectionSample, alpha: float = 0.05) -> Selectio
         inflation=inflation(made.w),
         warnings=tuple(name for name in warnings_of(sample, made) if name != "rho_outside"),
     )
+
+
+def _search(sample: SelectionSample, y: Floats, start: Floats) -> Floats | None:
+    """Where the trust-region search ends; None where it meets a Hessian that is not finite."""
+    n = len(sample.selected)
+    try:
+        found = minimize(
+            lambda theta: _loss(theta, sample, y),
+            start,
+            jac=True,
+            hess=lambda theta: -parts(theta, sample, y).hessian / n,
+            method="trust-exact",
+            options={"gtol": 1e-10, "maxiter": 200},
+        )
+    except (ValueError, np.linalg.LinAlgError):
+        return None
+    return np.asarray(found.x)
 
 
 def _loss(theta: Floats, sample: SelectionSample, y: Floats) -> tuple[float, Floats]:
