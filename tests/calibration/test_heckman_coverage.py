@@ -2,7 +2,8 @@
 
 Design: n 1,000 units, about 57 % selected, errors of selection and outcome correlated by .7, one
 excluded column; the slope of the outcome is .5 for everybody. Lee's bounds on the same kind of
-data: the interval covers the effect on those selected either way. R is 500 by default (80 for the
+data: the interval covers the effect on those selected either way, also with 30 clusters of 40
+units, where errors of independent units cover 71 %. R is 500 by default (80 for the
 likelihood), 20,000 under `-m full`.
 """
 
@@ -77,3 +78,20 @@ def test_lee_bounds_cover_at_both_ends(size: int) -> None:
     for count in hits.values():
         assert count / size >= floor(size)
         assert count / size <= 0.95 + 0.005 + 3 * np.sqrt(0.05 * 0.95 / size)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_lee_bounds_cover_with_clusters(size: int) -> None:
+    """Clusters drawn whole, with effects of their own (sd .7); the effect is at an end."""
+    rng = np.random.default_rng(20260104)
+    groups = np.repeat(np.arange(30), 40)
+    treated = groups % 2 == 0
+    hits = naive = 0
+    for _ in range(size):
+        y = 0.7 * rng.normal(size=30)[groups] + rng.normal(size=len(groups))
+        selected = (y > -0.25) | (treated & (y > -0.7))
+        shifted = y + TRUTH * treated
+        hits += covers(lee_bounds(shifted, selected, treated, clusters=groups).interval)
+        naive += covers(lee_bounds(shifted, selected, treated).interval)
+    assert hits / size >= floor(size)
+    assert naive / size < 0.8

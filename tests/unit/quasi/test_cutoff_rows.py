@@ -118,7 +118,7 @@ def test_the_first_stage_decides_what_can_be_read(
     assert "anderson_rubin" in kinds
 
 
-def selection_rows(*listed: str, **own: Any) -> list[Row]:
+def selection_rows(*listed: str, groups: Any = None, **own: Any) -> list[Row]:
     rng = np.random.default_rng(7)
     x, w, u, e = rng.normal(size=(4, N))
     d = (np.arange(N) % 2).astype(float) + own.pop("shift", 0.0)
@@ -128,7 +128,7 @@ def selection_rows(*listed: str, **own: Any) -> list[Row]:
     }  # fmt: skip
     settings = {"treatment": "d", "randomised": None, "method": "two_step"} | own
     made = analysis("heckman", numbers, *listed, **settings)
-    data = table(numbers)
+    data = table(numbers, groups)
     return study_rows(made.study, heckman._metric_rows, lambda _: data, "corrected_effect")
 
 
@@ -157,3 +157,17 @@ def test_bounds_need_a_drawn_treatment_of_two_values(
     assert found[0]["reason_code"] == reason
     assert len(found) == (3 if reason is None else 1)
     assert json.loads(found[0]["details"])["trimmed_arm"] in ("treated", "untreated", "none")
+
+
+@pytest.mark.parametrize(("count", "reason"), [(30, None), (1, "too_few_clusters")])
+def test_bounds_have_the_errors_of_clusters(count: int, reason: str | None) -> None:
+    """With one cluster in an arm the bounds stand without errors."""
+    d = np.arange(N) % 2
+    groups = np.array([f"{a}{i % count}" for i, a in enumerate(d)], dtype=object)
+    rows = selection_rows("lee_bounds", groups=groups, cluster="g", randomised=True)
+    found = {row["term"]: row for row in rows if row["method"] == "lee_bounds"}
+    assert {row["reason_code"] for row in found.values()} == {reason}
+    assert found["bound_low"]["estimate"] < found["bound_high"]["estimate"]
+    assert found["bound_low"]["se_kind"] == ("cr1" if reason is None else "none")
+    assert (found["effect"]["ci_low"] is None) == (reason is not None)
+    assert found["effect"]["n_clusters_variant"] == (15 if count == 30 else 1)

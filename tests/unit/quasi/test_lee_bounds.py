@@ -78,6 +78,42 @@ def test_wide_bounds_need_a_one_sided_reach() -> None:
     assert reach == pytest.approx(1.6448536269514722, rel=1e-6)
 
 
+def test_clusters_of_one_unit_agree_and_copies_do_not_add_information() -> None:
+    rng = np.random.default_rng(8)
+    n = 2_000
+    y, treated = rng.normal(size=n), np.arange(n) % 2 == 0
+    selected = rng.random(n) < 0.5 + 0.2 * treated
+    plain, alone = (lee_bounds(y, selected, treated, clusters=c) for c in (None, np.arange(n)))
+    assert plain.errors is not None
+    assert alone.errors == pytest.approx(plain.errors, rel=2e-3)
+    again = [np.tile(part, 3) for part in (y, selected, treated, np.arange(n))]
+    thrice = lee_bounds(again[0], again[1], again[2], clusters=again[3])
+    assert thrice.errors == pytest.approx(alone.errors, rel=1e-3)
+    assert (thrice.interval.ci_low or 0) < (thrice.low or 0)
+    turned = lee_bounds(y, selected, ~treated, clusters=np.arange(n))
+    assert turned.errors is not None
+    assert turned.errors[::-1] == pytest.approx(alone.errors)
+
+
+def test_tied_values_of_several_clusters_have_no_order() -> None:
+    rng = np.random.default_rng(9)
+    y, treated, selected = rng.integers(0, 3, 300) * 1.0, np.arange(300) % 2 == 0, rng.random(300)
+    chosen, groups = selected < 0.5 + 0.2 * treated, rng.integers(0, 20, 300)
+    order = rng.permutation(300)
+    one = lee_bounds(y, chosen, treated, clusters=groups)
+    other = lee_bounds(y[order], chosen[order], treated[order], clusters=groups[order])
+    assert other.errors == pytest.approx(one.errors, rel=1e-12)
+
+
+def test_one_cluster_in_an_arm_leaves_the_bounds_without_errors() -> None:
+    groups = np.array(["a"] * 5 + ["b", "c"] * 2 + ["c"])
+    found = lee_bounds(Y, SELECTED, TREATED, clusters=groups)
+    assert (found.low, found.high) == (pytest.approx(-0.5), pytest.approx(2.5))
+    assert found.errors is None
+    assert found.interval.reason_code == "too_few_clusters"
+    assert found.interval.ci_low is None
+
+
 @pytest.mark.parametrize(
     ("y", "selected", "treated", "reason"),
     [

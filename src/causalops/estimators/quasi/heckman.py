@@ -161,23 +161,33 @@ def _naive(
 
 def _bounds(analysis: Analysis, metric: Metric, rows: Rows) -> list[Row]:
     found = _lee(analysis, metric, rows)
+    counts = found.n_clusters
     details = {
         "trimmed_share": found.trimmed, "trimmed_arm": found.trimmed_arm,
         "share_selected_treated": found.shares[0] if found.shares else None,
         "share_selected_untreated": found.shares[1] if found.shares else None,
     }  # fmt: skip
+
     def row(term: str, result: Inference) -> Row:
         return estimate(
             analysis, metric, result, estimand="always_selected_effect", method="lee_bounds",
-            term=term, se_kind="delta", details=details, n_variant=found.n[0],
-            n_baseline=found.n[1],
+            term=term, se_kind="delta" if counts is None else "cr1", details=details,
+            n_variant=found.n[0], n_baseline=found.n[1],
+            n_clusters_variant=None if counts is None else counts[0],
+            n_clusters_baseline=None if counts is None else counts[1],
         )  # fmt: skip
 
     made = [row("effect", found.interval)]
-    if found.errors is not None:
-        made.append(row("bound_low", Inference(estimate=found.low, std_error=found.errors[0])))
-        made.append(row("bound_high", Inference(estimate=found.high, std_error=found.errors[1])))
-    return made
+    if found.low is None:
+        return made
+    ends = {"bound_low": found.low, "bound_high": found.high}
+    if found.errors is None:
+        reason = found.interval.reason_code or "too_few_clusters"
+        return made + [row(term, unavailable(reason, value)) for term, value in ends.items()]
+    return made + [
+        row(term, Inference(estimate=value, std_error=error))
+        for (term, value), error in zip(ends.items(), found.errors, strict=True)
+    ]
 
 
 def _lee(analysis: Analysis, metric: Metric, rows: Rows) -> LeeBounds:
@@ -187,6 +197,12 @@ def _lee(analysis: Analysis, metric: Metric, rows: Rows) -> LeeBounds:
     y = rows.metric(metric.name)
     known = np.isfinite(treatment) & np.isfinite(selected)
     known &= (selected == 0) | np.isfinite(y)
+    clusters = None
+    if analysis.settings["cluster"]:
+        known &= np.array([value is not None for value in rows.cluster], dtype=bool)
+        clusters = rows.cluster[known].astype(str)
     if not np.isin(treatment[known], (0.0, 1.0)).all():
         return LeeBounds(unavailable("treatment_not_binary"))
-    return lee_bounds(y[known], selected[known] != 0, treatment[known] == 1, analysis.alpha)
+    return lee_bounds(
+        y[known], selected[known] != 0, treatment[known] == 1, analysis.alpha, clusters
+    )

@@ -8,13 +8,15 @@ effect on those who are selected either way.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import brentq
-from scipy.special import ndtr
+from scipy.special import ndtr, stdtr
 
-from causalops.inference import CONSTANT, Inference, unavailable
+from causalops.estimators.quasi.lee_influence import clustered_errors
+from causalops.inference import CONSTANT, Inference, two_sided, unavailable
 from causalops.moments import Floats
 
 
@@ -23,7 +25,7 @@ class LeeBounds:
     """Bounds with standard errors; `interval` covers the effect itself (Imbens & Manski 2004).
 
     `trimmed` is the share cut from the arm `trimmed_arm` (treated, untreated or none); `shares` are
-    those selected (treated, untreated).
+    those selected (treated, untreated), `n_clusters` the clusters with selected units.
     """
 
     interval: Inference
@@ -34,6 +36,7 @@ class LeeBounds:
     trimmed_arm: str = "none"
     shares: tuple[float, float] | None = None
     n: tuple[int, int] = (0, 0)
+    n_clusters: tuple[int, int] | None = None
 
 
 def lee_bounds(
@@ -41,10 +44,13 @@ def lee_bounds(
     selected: npt.NDArray[np.bool_],
     treated: npt.NDArray[np.bool_],
     alpha: float = 0.05,
+    clusters: npt.NDArray[Any] | None = None,
 ) -> LeeBounds:
     """From outcomes (n), read only where `selected` (n), of units randomised to `treated` (n).
 
-    Reasons: `empty_arm`, `too_few_units` (selected, in an arm), `zero_variance`, `not_finite`.
+    With `clusters` (n) the errors are those of whole clusters, with t(G - 1).
+    Reasons: `empty_arm`, `too_few_units` (selected, in an arm), `zero_variance`, `not_finite`,
+    `too_few_clusters` (with selected units, in an arm): then the bounds stand without errors.
     """
     n = int(treated.sum()), int((~treated).sum())
     if min(n) == 0:
@@ -62,23 +68,31 @@ def lee_bounds(
         ends = [_trimmed(arms[more], kept, noise), _trimmed(-arms[more][::-1], kept, noise)]
         means = ends[0][0], -ends[1][0]  # without the top, without the bottom
         rest = other.var(ddof=1) / len(other)
-        errors = [float(np.sqrt(end[1] + rest)) for end in ends]
+        errors = float(np.sqrt(ends[0][1] + rest)), float(np.sqrt(ends[1][1] + rest))
         gaps = [float(mean - other.mean()) for mean in means]
+        df, counts = None, None
+        if clusters is not None:
+            sides = clusters[selected & treated], clusters[selected & ~treated]
+            counts = len(np.unique(sides[0])), len(np.unique(sides[1]))
+            errors, df = clustered_errors(y, selected, treated == (more == 0), clusters)
     if more == 1:
-        gaps, errors = [-gaps[1], -gaps[0]], errors[::-1]
+        gaps, errors = [-gaps[1], -gaps[0]], (errors[1], errors[0])
     low, high = gaps
     size = max(float(np.abs(arm).max()) for arm in arms)
     if not np.isfinite([low, high, *errors]).all():
         return LeeBounds(unavailable("not_finite", status="failed"), n=n)
     arm = ("treated", "untreated")[more] if kept < 1 else "none"
+    if counts is not None and min(counts) < 2:
+        none = unavailable("too_few_clusters")
+        return LeeBounds(none, low, high, None, 1 - kept, arm, shares, n, counts)
     if max(errors) <= CONSTANT * size:
         interval = unavailable("zero_variance")
     else:
-        reach = _reach(high - low, max(errors), alpha)
+        reach = _reach(high - low, max(errors), alpha, df)
         interval = Inference(
             ci_low=low - reach * errors[0], ci_high=high + reach * errors[1], ci_shape="interval"
         )
-    return LeeBounds(interval, low, high, (errors[0], errors[1]), 1 - kept, arm, shares, n)
+    return LeeBounds(interval, low, high, errors, 1 - kept, arm, shares, n, counts)
 
 
 def _trimmed(ordered: Floats, kept: float, noise: float) -> tuple[float, float]:
@@ -97,8 +111,13 @@ def _trimmed(ordered: Floats, kept: float, noise: float) -> tuple[float, float]:
     return mean, variance + ((edge - mean) / kept) ** 2 * noise
 
 
-def _reach(width: float, error: float, alpha: float) -> float:
-    """Errors to go beyond each bound: Phi(c + width / error) - Phi(-c) = 1 - alpha."""
-    return float(
-        brentq(lambda c: ndtr(c + width / error) - ndtr(-c) - (1 - alpha), 0.0, 40.0, xtol=1e-12)
-    )
+def _reach(width: float, error: float, alpha: float, df: float | None) -> float:
+    """Errors to go beyond each bound: F(c + width / error) - F(-c) = 1 - alpha, F normal or t."""
+
+    def below(value: float) -> float:
+        return float(ndtr(value) if df is None else stdtr(df, value))
+
+    def excess(reach: float) -> float:
+        return below(reach + width / error) - below(-reach) - (1 - alpha)
+
+    return float(brentq(excess, 0.0, 2 * two_sided(alpha, df), xtol=1e-12))
