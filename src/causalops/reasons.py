@@ -82,7 +82,8 @@ REASONS: dict[str, str] = {
     "spillover": "Control units with treated neighbours differ from those without: the treatment "
     "reaches the control arm, and the effect shown is probably too small.",
     "sign_depends_on_specification": "Some specifications give an effect of the other sign.",
-    "missing_dependency": "A package that this design needs is not installed. Install it with:",
+    "missing_dependency": "A package that this design needs is not installed. Install it with: "
+    "pip install 'dbt-causalops[rdd]'",
     "no_units_one_side": "No unit with a value on one side of the cutoff.",
     "few_score_values": "Too few distinct scores on a side of the cutoff.",
     "few_near_cutoff": "Fewer than 20 units on a side lie within the bandwidth.",
@@ -107,6 +108,8 @@ REASONS: dict[str, str] = {
     "rho_outside": "The estimated correlation lies outside [-1, 1]: the model does not fit.",
     "rho_at_boundary": "The correlation runs to -1 or 1, so no maximum of the likelihood exists.",
     "negative_variance": "The variance formula gives a negative number, so no error exists.",
+    "no_treatment": "Without a treatment the headline is the selection term, and least squares has "
+    "none.",
     "not_randomised": "Bounds need a treatment that the file declares as randomised.",
     "treatment_not_binary": "Bounds need a treatment that is 0 or 1.",
     "few_border_units": "Too few control units, or too few clusters, border on treated ones.",

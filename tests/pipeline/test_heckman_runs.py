@@ -68,7 +68,7 @@ def project(new_project: Callable[..., Project]) -> Project:
     made.table("training", training())
     made.experiment("wages", WAGES)
     alone = WAGES.replace("treatment: educ\n", "").replace("[exper, ", "[educ, exper, ")
-    made.experiment("wages_alone", alone.partition("robustness")[0])
+    made.experiment("wages_alone", alone.partition("robustness")[0] + "robustness: [ols]\n")
     none = WAGES.replace("exclusion: [nwifeinc, age, kidslt6, kidsge6]\n", "")
     made.experiment("no_exclusion", none.partition("robustness")[0])
     made.experiment("lottery", TRAINING)
@@ -138,6 +138,8 @@ def test_without_treatment_the_selection_term_is_the_headline(project: Project) 
     assert (head["term"], head["variant"]) == ("lambda", "inlf")
     assert head["estimate"] == pytest.approx(0.0322619, abs=5e-8)
     assert "educ" in set(found["term"])
+    [ols] = found[found["analysis"] == "robustness:ols"].to_dict("records")
+    assert (ols["status"], ols["reason_code"]) == ("skipped", "no_treatment")
 
 
 def test_no_exclusion_warns_and_keeps_the_numbers(project: Project) -> None:

@@ -35,12 +35,15 @@ metrics: {primary: [earnings]}
 """
 FUZZY = FORM + "received: grant\n"
 BAD = {
-    "one_side": (FORM.replace("cutoff: 50", "cutoff: 500"), "no_units_one_side"),
+    "one_side": (FORM.replace("cutoff: 50", "cutoff: 500") + "robustness: [donut]\n",
+                 "no_units_one_side"),
     "twice": (FORM.replace("unit: pupil", "unit: class"), "duplicate_units"),
     "constant": (FORM.replace("earnings", "one"), "zero_variance"),
     "absent": (FORM.replace("earnings", "nothing"), "no_units"),
     "two_scores": (FORM.replace("score: points", "score: grant")
                    .replace("cutoff: 50", "cutoff: 1"), "few_score_values"),
+    # Beyond 1e75 a value counts as missing: its square would raise in the binned scatter.
+    "huge": (FORM.replace("earnings", "huge"), "no_units"),
     "never": (FORM + "received: one\n", "no_variation_received"),
 }  # fmt: skip
 
@@ -56,6 +59,7 @@ def exams() -> pd.DataFrame:
     return pd.DataFrame({
         "pupil": np.arange(n), "class": np.arange(n) // 20, "points": points, "grant": grant,
         "earnings": earnings, "one": 1.0, "nothing": np.nan,
+        "huge": 1e200 * (-1.0) ** np.arange(n), "large": 1e75 * (-1.0) ** np.arange(n),
     })  # fmt: skip
 
 
@@ -71,6 +75,7 @@ def project(new_project: Callable[..., Project]) -> Project:
     made.experiment("transfers_rdd", plain)
     made.experiment("transfers_adjusted", TRANSFERS)
     made.experiment("grants", FUZZY)
+    made.experiment("large", FORM.replace("earnings", "large"))
     for name, (block, _) in BAD.items():
         made.experiment(name, block)
     made.build()
@@ -155,6 +160,21 @@ def test_curves(project: Project) -> None:
     fit = found[found["curve"] == "rdd_fit"].set_index(["series", "seq"])["y"]
     assert fit["above", 1] - fit["below", 2] > 0.5
     assert len(found[found["curve"] == "density"]) == 20
+
+
+def test_the_largest_values_have_bins(project: Project) -> None:
+    bins = project.query(
+        "select * from experiment_curves where experiment_id = 'large' and curve = 'rdd_bins'"
+    )
+    assert len(bins) == 40
+    assert np.isfinite(bins[["y", "y_low", "y_high"]].to_numpy(dtype=float)).all()
+
+
+def test_a_listed_alternative_without_a_bandwidth_is_a_row(project: Project) -> None:
+    found = estimates(project, "one_side")
+    [row] = found[found["analysis"] == "robustness:donut"].to_dict("records")
+    assert (row["status"], row["reason_code"]) == ("skipped", "no_units_one_side")
+    assert not row["is_headline"]
 
 
 def test_fuzzy(project: Project) -> None:

@@ -32,16 +32,18 @@ def analysis(
     return replace(made, study=replace(bare, analyses=(made,)))
 
 
-def table(numbers: dict[tuple[str, str], Any], cluster: Any = None) -> Rows:
+def table(numbers: dict[tuple[str, str], Any], cluster: Any = None, unit: Any = None) -> Rows:
     n = len(next(iter(numbers.values())))
     nothing = np.full(n, None, dtype=object)
-    return Rows(unit=nothing, cluster=nothing if cluster is None else cluster, numbers=numbers,
+    return Rows(unit=np.full(n, unit, dtype=object),
+                cluster=nothing if cluster is None else cluster, numbers=numbers,
                 period=np.full(n, np.nan), treated_from=np.full(n, np.nan))  # fmt: skip
 
 
 def cutoff_rows(
-    push: float | None = None, groups: Any = None, x: Any = None, **own: Any
-) -> list[Row]:
+    push: float | None = None, groups: Any = None, x: Any = None, listed: Any = ("donut",),
+    **own: Any,
+) -> list[Row]:  # fmt: skip
     """A jump of 1 at zero; with `push` the chance of treatment moves by so much."""
     rng = np.random.default_rng(4)
     drawn = rng.uniform(-1, 1, N)
@@ -53,8 +55,8 @@ def cutoff_rows(
         numbers["received", "d"] = (rng.random(len(x)) < share).astype(float)
     settings = {"cutoff": 0.0, "treated_side": "above", "method": "local_linear",
                 "received": None if push is None else "d"} | own  # fmt: skip
-    made = analysis("rdd", numbers, "donut", **settings)
-    data = Scores(table(numbers, groups), pd.DataFrame())
+    made = analysis("rdd", numbers, *listed, **settings)
+    data = Scores(table(numbers, groups, own.get("unit")), pd.DataFrame())
     return study_rows(made.study, rdd._metric_rows, lambda _: data, "rd_effect")
 
 
@@ -76,7 +78,9 @@ def test_without_the_extra_the_row_says_how_to_install_it(monkeypatch: pytest.Mo
     assert (head["status"], head["reason_code"]) == ("skipped", "missing_dependency")
     assert head["message"].endswith("pip install 'dbt-causalops[rdd]'")
     assert head["estimate"] is None
-    assert checked(rows, "density")["status"] == "not_run"
+    density = checked(rows, "density")
+    assert density["status"] == "not_run"
+    assert density["message"] == head["message"]
 
 
 def test_clusters_are_counted_by_side() -> None:
@@ -116,6 +120,45 @@ def test_the_first_stage_decides_what_can_be_read(
     assert (head["verdict"] is None) == (status == "blocked")
     kinds = {row["ci_kind"] for row in rows if row["estimand"] == "rd_late"}
     assert "anderson_rubin" in kinds
+    found = {row["estimand"]: row for row in rows if row["estimand"] != "rd_late"}
+    for name in ("rd_itt", "first_stage"):
+        assert found[name]["reason_code"] != "weak_instrument"
+    first, itt = found["first_stage"], found["rd_itt"]
+    assert 0 < first["mean_variant"] < 1
+    assert first["mean_variant"] - first["mean_baseline"] == pytest.approx(push, abs=0.25)
+    assert itt["mean_variant"] == head["mean_variant"] != first["mean_variant"]
+
+
+NEED = ("donut", "half_bandwidth", "double_bandwidth")
+
+
+@pytest.mark.parametrize(
+    ("own", "reason"),
+    [
+        ({"x": np.linspace(0.1, 1, N)}, "no_units_one_side"),
+        ({"unit": "u"}, "duplicate_units"),
+    ],
+)
+def test_alternatives_without_a_bandwidth_are_rows_with_the_reason(
+    own: dict[str, Any], reason: str
+) -> None:
+    rows = cutoff_rows(listed=(*NEED, "uniform_kernel"), **own)
+    found = {
+        row["analysis"]: row for row in rows
+        if row["row_kind"] == "estimate" and row["ci_kind"] == "robust_bias_corrected"
+    }  # fmt: skip
+    assert set(found) == {"main", *(f"robustness:{name}" for name in (*NEED, "uniform_kernel"))}
+    assert {row["reason_code"] for row in found.values()} == {reason}
+    assert {row["status"] for row in found.values()} == {"skipped"}
+    assert [name for name, row in found.items() if row["is_headline"]] == ["main"]
+
+
+def test_a_donut_describes_the_units_outside_its_hole() -> None:
+    rows = cutoff_rows()
+    donut = next(row for row in rows if row["analysis"] == "robustness:donut")
+    main = headline(rows)
+    assert donut["n_variant"] < main["n_variant"]
+    assert donut["mean_variant"] > main["mean_variant"]
 
 
 def selection_rows(*listed: str, groups: Any = None, **own: Any) -> list[Row]:
@@ -128,7 +171,7 @@ def selection_rows(*listed: str, groups: Any = None, **own: Any) -> list[Row]:
     }  # fmt: skip
     settings = {"treatment": "d", "randomised": None, "method": "two_step"} | own
     made = analysis("heckman", numbers, *listed, **settings)
-    data = table(numbers, groups)
+    data = table(numbers, groups, own.get("unit"))
     return study_rows(made.study, heckman._metric_rows, lambda _: data, "corrected_effect")
 
 
@@ -157,6 +200,24 @@ def test_bounds_need_a_drawn_treatment_of_two_values(
     assert found[0]["reason_code"] == reason
     assert len(found) == (3 if reason is None else 1)
     assert json.loads(found[0]["details"])["trimmed_arm"] in ("treated", "untreated", "none")
+
+
+@pytest.mark.parametrize(
+    ("own", "reason"),
+    [({"treatment": None}, "no_treatment"), ({"unit": "u"}, "duplicate_units")],
+)
+def test_alternatives_that_cannot_be_had_are_rows_with_a_reason(
+    own: dict[str, Any], reason: str
+) -> None:
+    rows = selection_rows("ols", "lee_bounds", "maximum_likelihood", **own)
+    found = {
+        row["analysis"]: row for row in rows
+        if row["row_kind"] == "estimate" and row["analysis"] != "main"
+    }  # fmt: skip
+    assert set(found) == {f"robustness:{n}" for n in ("ols", "lee_bounds", "maximum_likelihood")}
+    least_squares = found["robustness:ols"]
+    assert (least_squares["status"], least_squares["reason_code"]) == ("skipped", reason)
+    assert (least_squares["method"], least_squares["is_headline"]) == ("ols", False)
 
 
 @pytest.mark.parametrize(("count", "reason"), [(30, None), (1, "too_few_clusters")])

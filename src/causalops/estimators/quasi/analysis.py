@@ -7,7 +7,8 @@ same everywhere: placebo outcomes, families, verdicts, and the specification cur
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -152,9 +153,21 @@ def refused(
     """The headline that cannot be computed: NULLs, a status and a reason."""
     row = estimate(
         analysis, metric, unavailable(reason, status=status), estimand=estimand,
-        method=analysis.method, is_headline=True, **values,
+        is_headline=True, **({"method": analysis.method} | values),
     )  # fmt: skip
     return [row if message is None else row | {"message": message}]
+
+
+def refused_alternatives(
+    analysis: Analysis, metric: Metric, names: Iterable[str], reason: str, *, estimand: str,
+    status: str = "skipped", **values: Any,
+) -> list[Row]:  # fmt: skip
+    """What the study lists and cannot have: a row each, so that nothing asked for vanishes."""
+    return [
+        row for name in sorted(names)
+        for row in refused(replace(analysis, name=f"robustness:{name}"), metric, reason,
+                           estimand=estimand, status=status, **values)
+    ]  # fmt: skip
 
 
 def _guarded(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from causalops.estimators.quasi.analysis import estimate, study_rows
+from causalops.estimators.quasi.analysis import estimate, refused_alternatives, study_rows
 from causalops.estimators.quasi.heckman_checks import check_rows, quality_rows
 from causalops.estimators.quasi.inputs import Analysis, DatasetRows, Metric, Rows, studies
 from causalops.estimators.quasi.lee_bounds import LeeBounds, lee_bounds
@@ -60,7 +60,11 @@ def _metric_rows(analysis: Analysis, metric: Metric, rows: Rows) -> list[Row]:
     made = quality_rows(analysis, metric, rows, sample)
     if repeated_units(analysis, rows):
         found = {name: failed(sample, "duplicate_units") for name in _FITS}
-        return made + _terms(analysis, metric, sample, found[analysis.method], analysis.method)
+        made += _terms(analysis, metric, sample, found[analysis.method], analysis.method)
+        if not analysis.is_main:
+            return made
+        listed = analysis.study.alternatives
+        return made + _withheld(analysis, metric, listed, "duplicate_units")
     found = {name: fit(sample, analysis.alpha) for name, fit in _FITS.items()}
     made += _terms(analysis, metric, sample, found[analysis.method], analysis.method)
     if not analysis.is_main:
@@ -85,12 +89,29 @@ def _alternatives(
         term = naive.get(treatment, unavailable("too_few_units"))
         other = replace(analysis, name="robustness:ols")
         made.append(_naive(other, metric, sample, treatment, term))
+    elif "ols" in listed:
+        made += _withheld(analysis, metric, ["ols"], "no_treatment")
     if "maximum_likelihood" in listed:
         other = replace(analysis, name="robustness:maximum_likelihood")
         fitted = found["maximum_likelihood"]
         made += _terms(other, metric, sample, fitted, "maximum_likelihood")[:1]
     if "lee_bounds" in listed or analysis.settings["randomised"]:
         made += _bounds(replace(analysis, name="robustness:lee_bounds"), metric, rows)
+    return made
+
+
+def _withheld(
+    analysis: Analysis, metric: Metric, names: Iterable[str], reason: str
+) -> list[Row]:
+    """Listed alternatives that are refused, with the estimand and method they have otherwise."""
+    made: list[Row] = []
+    for name in sorted(names):
+        bounds = name == "lee_bounds"
+        made += refused_alternatives(
+            analysis, metric, [name], reason, method=name,
+            estimand="always_selected_effect" if bounds else ESTIMAND,
+            term="effect" if bounds else headline_term(analysis),
+        )  # fmt: skip
     return made
 
 

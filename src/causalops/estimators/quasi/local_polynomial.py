@@ -18,7 +18,6 @@ import numpy as np
 from causalops.estimators.quasi.cutoff_sample import Sample, Sides, problem
 from causalops.inference import Inference, difference, finite, unavailable
 
-INSTALL = "pip install 'dbt-causalops[rdd]'"
 FEW_NEAR = 20  # effective units of a side: rddensity's and rdrobust's own minimum
 FEW_CLUSTERS = 10  # of a side: below it rdrobust calls its clustered error unreliable
 FEW_VALUES = 10  # distinct scores of a side within the bandwidth, as rdrobust's `bwcheck`

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from causalops.estimators.quasi import cutoff_checks as checks
-from causalops.estimators.quasi.analysis import estimate, refused, study_rows
+from causalops.estimators.quasi.analysis import (
+    estimate,
+    refused,
+    refused_alternatives,
+    study_rows,
+)
 from causalops.estimators.quasi.cutoff_sample import Sample, sample
 from causalops.estimators.quasi.fuzzy_cutoff import WEAK_F, FuzzyJump, fuzzy_jump
 from causalops.estimators.quasi.inputs import Analysis, DatasetRows, Metric, Rows, studies
 from causalops.estimators.quasi.local_polynomial import (
     DEFAULT,
-    INSTALL,
     Bandwidths,
     Jump,
     Options,
@@ -38,6 +42,7 @@ from causalops.results import Row
 HEADLINE = "robust_bias_corrected"
 _OPTIONS = {"local_quadratic": Options(order=2), "uniform_kernel": Options(kernel="uniform")}
 _FACTORS = {"half_bandwidth": 0.5, "double_bandwidth": 2.0}
+_NEED_BANDWIDTHS = frozenset({*_FACTORS, "donut"})
 
 
 def run(due: Any, registry: Any, rows: Any, bins: Any) -> list[Row]:
@@ -74,8 +79,12 @@ def _metric_rows(analysis: Analysis, metric: Metric, data: Scores) -> list[Row]:
     estimand = "rd_effect" if analysis.settings["received"] is None else "rd_late"
     sound = quality_rows(analysis, metric, data)
     if repeated_units(analysis, data.rows):
-        return sound + refused(analysis, metric, "duplicate_units", estimand=estimand,
-                               population="bandwidth", ci_kind=HEADLINE)  # fmt: skip
+        [head] = refused(analysis, metric, "duplicate_units", estimand=estimand,
+                         population="bandwidth", ci_kind=HEADLINE)  # fmt: skip
+        if not analysis.is_main:
+            return [*sound, head]
+        others = _withheld(analysis, metric, head, analysis.study.alternatives)
+        return [*sound, head, *others]
     rows = held(analysis, data.rows, data.rows.metric(metric.name))
     found = _fit(rows, analysis)
     main = _jump(found)
@@ -86,12 +95,26 @@ def _metric_rows(analysis: Analysis, metric: Metric, data: Scores) -> list[Row]:
         made += refutation_rows(analysis, metric, rows, main, _outcome(found))
         if isinstance(found, FuzzyJump):
             made.append(strength_row(analysis, metric, found))
-        for name, other in _alternatives(analysis, rows, main.bandwidths).items():
+        for name, (own, other) in _alternatives(analysis, rows, main.bandwidths).items():
             made.append(_row(
-                replace(analysis, name=f"robustness:{name}"), metric, rows, _jump(other),
-                _told(_headline(other), other), estimand, options=_OPTIONS.get(name, DEFAULT),
+                replace(analysis, name=f"robustness:{name}"), metric, own, _jump(other),
+                _told(_headline(other), other, estimand), estimand,
+                options=_OPTIONS.get(name, DEFAULT),
             ))  # fmt: skip
+        if main.bandwidths is None:
+            [head] = [row for row in made if row["is_headline"]]
+            missing = _NEED_BANDWIDTHS & analysis.study.alternatives
+            made += _withheld(analysis, metric, head, missing)
     return made
+
+
+def _withheld(analysis: Analysis, metric: Metric, head: Row, names: Iterable[str]) -> list[Row]:
+    """Alternatives that are refused for the same reason as the headline."""
+    rows = refused_alternatives(
+        analysis, metric, names, head["reason_code"], estimand=head["estimand"],
+        status=head["status"], population="bandwidth", ci_kind=HEADLINE,
+    )  # fmt: skip
+    return [row | {"message": head["message"]} for row in rows]
 
 
 def _fit(
@@ -118,24 +141,31 @@ def _headline(found: Jump | FuzzyJump) -> Inference:
 
 def _alternatives(
     analysis: Analysis, rows: Sample, bandwidths: Bandwidths | None
-) -> Mapping[str, Jump | FuzzyJump]:
-    """The listed alternatives; those of other bandwidths and the donut need the main ones."""
+) -> Mapping[str, tuple[Sample, Jump | FuzzyJump]]:
+    """The listed alternatives, each with its rows.
+
+    Those of other bandwidths and the donut need the main ones.
+    """
     listed = analysis.study.alternatives
-    made = {n: _fit(rows, analysis, None, o) for n, o in _OPTIONS.items() if n in listed}
+    made = {n: (rows, _fit(rows, analysis, None, o)) for n, o in _OPTIONS.items() if n in listed}
     for name, factor in _FACTORS.items():
         if name in listed and bandwidths is not None:
-            made[name] = _fit(rows, analysis, bandwidths.scaled(factor))
+            made[name] = rows, _fit(rows, analysis, bandwidths.scaled(factor))
     if "donut" in listed and bandwidths is not None:
         radius = checks.DONUTS[-1] * min(bandwidths.h)
-        made["donut"] = _fit(rows.only(np.abs(rows.x) > radius), analysis, bandwidths)
+        rest = rows.only(np.abs(rows.x) > radius)
+        made["donut"] = rest, _fit(rest, analysis, bandwidths)
     return dict(sorted(made.items()))
 
 
-def _told(result: Inference, found: Jump | FuzzyJump) -> Inference:
-    """What a reader of an estimate with an error has to know first."""
+def _told(result: Inference, found: Jump | FuzzyJump, estimand: str) -> Inference:
+    """What a reader of an estimate with an error has to know first.
+
+    The first stage decides about the ratio alone: the jumps it is made of stand by themselves.
+    """
     if result.std_error is None or result.status != "ok":
         return result
-    if isinstance(found, FuzzyJump):
+    if isinstance(found, FuzzyJump) and estimand == "rd_late":
         sign = found.first_stage.headline.estimate or 0.0
         if sign < 0:
             return replace(result, status="blocked", reason_code="negative_first_stage")
@@ -153,7 +183,10 @@ def _estimates(
     main = _jump(found)
 
     def row(result: Inference, of: Jump, name: str, **values: Any) -> Row:
-        return _row(analysis, metric, rows, of, _told(result, found), name, **values)
+        seen = rows
+        if name == "first_stage" and rows.received is not None:
+            seen = replace(rows, y=rows.received)
+        return _row(analysis, metric, seen, of, _told(result, found, name), name, **values)
 
     made = [
         row(main.headline, main, estimand, is_headline=True),
@@ -197,9 +230,7 @@ def _row(
         sd_variant=sds[treated], sd_baseline=sds[untreated],
     )  # fmt: skip
     code = result.reason_code
-    if code == "missing_dependency":
-        made["message"] = f"{REASONS[code]} {INSTALL}"
-    elif code is not None and of.message:
+    if code is not None and of.message:
         made["message"] = f"{REASONS[code]} ({of.message})"
     return made
 
@@ -207,7 +238,7 @@ def _row(
 def _arms(
     rows: Sample, widths: Bandwidths | None
 ) -> tuple[tuple[float | None, float | None], tuple[float | None, float | None]]:
-    """Means and standard deviations of the outcome (below, above) within the bandwidth."""
+    """Means and standard deviations of y (below, above) within the bandwidth."""
     if widths is None:
         return (None, None), (None, None)
     near = (rows.x > -widths.h[0]) & (rows.x < widths.h[1])
