@@ -63,6 +63,7 @@ calibrate: .venv/.ready ## Simulations at full size (R = 20,000)
 bench: .venv/.ready ## What the statistics cost, beside a peer in the same run
 	$(BIN)/python benchmarks/statistics_step.py
 	$(BIN)/python benchmarks/did_panel.py $(if $(PEER),--peer $(PEER)) # PEER: a python that has pyfixest
+	$(BIN)/python benchmarks/two_stage_least_squares.py
 
 docs: build-demo ## dbt's documentation of the demo, in demo/target
 	$(DBT) docs generate $(DEMO) --static

@@ -18,59 +18,72 @@
     {{ return(blocks) }}
 {%- endmacro %}
 
-{# The rows of a block with one column per part; `is_complete` is 1 where none of them, nor the cluster, is missing. #}
+{# The rows of a block with one column per part. `present` is NULL where any of them, or the cluster, is missing. #}
 {% macro gram_rows(block) -%}
+    {%- set values = block.parts | map(attribute='slot') | map('string') | list -%}
     select
         unit_id,
         cluster_id
         {%- for part in block.parts %},
         v_{{ part.slot }} as {{ part.name }}
         {%- endfor %},
-        case when {% for part in block.parts %}v_{{ part.slot }} is not null{{ ' and ' if not loop.last }}{% endfor %}
-            {%- if block.source.payload.cluster %} and cluster_id is not null{% endif %} then 1 else 0 end as is_complete
+        {% if block.source.payload.cluster %}case when cluster_id is not null then {% endif -%}
+        v_{{ values | join(' + v_') }}
+        {%- if block.source.payload.cluster %} end{% endif %} as present
     from ({{ causalops.dataset_rows(block.source) }}) as block_rows
 {%- endmacro %}
 
-{# Shifted sums of every pair of parts over complete rows, in one row; the shifts are the means. #}
+{# Shifted sums of every pair of parts over complete rows, in one row. The shifts are means of ten thousand rows:
+   whichever these are, they lie within sqrt(n / 10,000) standard deviations of the means of all n, so that no more
+   than a factor n / 10,000 of the last digit can be lost. #}
 {% macro gram_sums(block) -%}
     {%- set names = block.parts | map(attribute='name') | list -%}
+    with
+
+    shifts as (
+        select {% for name in names %}avg({{ name }}) as {{ name }}{{ ', ' if not loop.last }}{% endfor %}
+        from (
+            select * from ({{ causalops.gram_rows(block) }}) as all_rows
+            where present is not null
+            limit 10000
+        ) as some_rows
+    ),
+
+    sums as (
+        select
+            count(*) as n,
+            {{ 'count(unit_id) - count(distinct unit_id)' if block.source.payload.unit else '0' }} as n_duplicates
+            {%- for name in names %},
+            sum({{ name }}) as sum_{{ name }}
+            {%- endfor %}
+            {%- for pair in causalops.name_pairs(names) %},
+            sum({{ pair[0] }} * {{ pair[1] }}) as sum_{{ pair | join('_') }}
+            {%- endfor %}
+        from (
+            select
+                rows_of_block.unit_id
+                {%- for name in names %},
+                rows_of_block.{{ name }} - shifts.{{ name }} as {{ name }}
+                {%- endfor %}
+            from ({{ causalops.gram_rows(block) }}) as rows_of_block
+            cross join shifts
+            where rows_of_block.present is not null
+        ) as shifted
+    )
+
     select
-        n_rows,
-        n,
-        n_duplicates
+        all_rows.n_rows,
+        sums.n,
+        sums.n_duplicates
         {%- for name in names %},
-        mean_{{ name }} + sum_{{ name }} / nullif(n, 0) as mean_{{ name }}
+        shifts.{{ name }} + sum_{{ name }} / nullif(n, 0) as mean_{{ name }}
         {%- endfor %}
         {%- for pair in causalops.name_pairs(names) %},
         sum_{{ pair | join('_') }} - sum_{{ pair[0] }} * sum_{{ pair[1] }} / nullif(n, 0) as c_{{ pair | join('_') }}
         {%- endfor %}
-    from (
-        select
-            count(*) as n_rows,
-            sum(is_complete) as n,
-            {{ 'count(unit_id) - count(distinct unit_id)' if block.source.payload.unit else '0' }} as n_duplicates
-            {%- for name in names %},
-            max(mean_{{ name }}) as mean_{{ name }},
-            sum(d_{{ name }}) as sum_{{ name }}
-            {%- endfor %}
-            {%- for pair in causalops.name_pairs(names) %},
-            sum(d_{{ pair[0] }} * d_{{ pair[1] }}) as sum_{{ pair | join('_') }}
-            {%- endfor %}
-        from (
-            select
-                is_complete,
-                case when is_complete = 1 then unit_id end as unit_id
-                {%- for name in names %},
-                means.{{ name }} as mean_{{ name }},
-                case when is_complete = 1 then rows_of_block.{{ name }} - means.{{ name }} end as d_{{ name }}
-                {%- endfor %}
-            from ({{ causalops.gram_rows(block) }}) as rows_of_block
-            cross join (
-                select {% for name in names %}avg(case when is_complete = 1 then {{ name }} end) as {{ name }}{{ ', ' if not loop.last }}{% endfor %}
-                from ({{ causalops.gram_rows(block) }}) as all_rows
-            ) as means
-        ) as shifted
-    ) as sums
+    from sums
+    cross join shifts
+    cross join (select count(*) as n_rows from ({{ causalops.gram_rows(block) }}) as counted) as all_rows
 {%- endmacro %}
 
 {# Every pair (a, b) of names, a not after b. #}

@@ -33,7 +33,7 @@
             and analysis = {{ causalops.text_literal(block.source.payload.analysis) }}
             and metric = {{ causalops.text_literal(block.metric) }}
     ) as numbers
-    where is_complete = 1
+    where rows_of_block.present is not null
 {%- endmacro %}
 
 {# Sums of products of two parts (s_a_b), and of two such products over rows, or over clusters of their sums
@@ -42,7 +42,7 @@
     {%- set names = causalops.target_names(block) -%}
     {%- set is_clustered = block.source.payload.cluster %}
     select
-        sum(n) as n,
+        {{ 'sum(n)' if is_clustered else 'count(*)' }} as n,
         count(*) as n_groups
         {%- for pair in causalops.name_pairs(names) %},
         sum(p_{{ pair | join('_') }}) as s_{{ pair | join('_') }}
@@ -71,13 +71,16 @@
 {%- endmacro %}
 
 {# The products of two pairs (a, b, c, d) that differ: of rows any order of the four is the same, of clusters only
-   the order within a pair and of the two pairs. #}
+   the order within a pair and of the two pairs. A score never holds the outcome, so each pair holds it once at most. #}
 {% macro product_pairs(names, is_clustered) -%}
     {%- set pairs = causalops.name_pairs(names) -%}
     {%- set found = [] -%}
     {%- for first in pairs -%}
         {%- for second in pairs[loop.index0:] -%}
-            {%- if is_clustered or names.index(first[1]) <= names.index(second[0]) -%}{%- do found.append(first + second) -%}{%- endif -%}
+            {%- set is_new = is_clustered or names.index(first[1]) <= names.index(second[0]) -%}
+            {%- set outcomes = first.count('y'), second.count('y'), (first + second).count('y') -%}
+            {%- set is_needed = outcomes[0] < 2 and outcomes[1] < 2 if is_clustered else outcomes[2] < 3 -%}
+            {%- if is_new and is_needed -%}{%- do found.append(first + second) -%}{%- endif -%}
         {%- endfor -%}
     {%- endfor -%}
     {{ return(found) }}

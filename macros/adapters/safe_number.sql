@@ -6,7 +6,7 @@
 
 {% macro default__safe_number(column) -%}
     {%- set number = causalops.safe_cast(column, causalops.type_double()) -%}
-    case when abs({{ number }}) <= 1e75 then {{ number }} end
+    case when {{ number }} between -1e75 and 1e75 then {{ number }} end
 {%- endmacro %}
 
 {# DuckDB orders NaN above every number, so the comparison also drops NaN. #}

@@ -81,11 +81,15 @@ def residuals(table: Any) -> dict[Key, list[dict[str, Any]]]:
 def residuals_of(
     rows: Iterable[dict[str, Any]], projection: Projection, is_clustered: bool
 ) -> Residuals:
-    """Moments of one block's residuals in the units of the data."""
+    """Moments of one block's residuals in the units of the data.
+
+    Products that hold the outcome more often than errors do are not in the table, and stay 0: no
+    score holds the outcome.
+    """
     names = projection.targets
     where = {name: index for index, name in enumerate(names)}
     q, n, groups = len(names), 0, 0
-    second, fourth = np.full((q, q), np.nan), np.full((q, q, q, q), np.nan)
+    second, fourth = np.full((q, q), np.nan), np.zeros((q, q, q, q))
     for row in rows:
         n, groups = int(row["n"]), int(row["n_groups"])
         value = math.nan if row["moment"] is None else float(row["moment"])
