@@ -42,22 +42,25 @@ OURS = MEASURED.format(
     imports="""
 import duckdb, pandas
 from pathlib import Path
-from causalops.estimators.quasi import did
+from causalops.estimators.quasi.inputs import studies
+from causalops.estimators.quasi.panel_tables import PanelTables
+from causalops.estimators.quasi.two_way_fixed_effects import two_way_inference
 from causalops.frames import due_experiments""",
     work="""
 database, compiled = sys.argv[1:]
 connection = duckdb.connect(database, read_only=True)
 connection.execute("set threads = 1")
-tables = {}
+tables = []
 for name in ("experiment_panel_shapes", "experiment_panel_moments"):
     [path] = Path(compiled).rglob(name + ".sql")
-    tables[name] = connection.execute(path.read_text()).df()
-schema = "main_causalops"
-due, registry = (connection.execute(f"from {schema}.experiment_{name}").df()
+    tables.append(connection.execute(path.read_text()).df())
+due, registry = (connection.execute(f"from main_causalops.experiment_{name}").df()
                  for name in ("due", "registry"))
-rows = did.run(*due_experiments(due, ("did",), registry, *tables.values()))
-[row] = [row for row in rows if row["analysis"] == "robustness:twfe"]
-estimate, error = row["estimate"], row["std_error"]""",
+due, registry, *tables = due_experiments(due, ("did",), registry, *tables)
+[study] = studies(due, registry, "did")
+panel = PanelTables(*tables).of(study.analyses[0])["y"]
+found, _ = two_way_inference(panel.moments, 0.05)
+estimate, error = found.estimate, found.std_error""",
 )
 PEER = MEASURED.format(
     imports="import duckdb, pyfixest",

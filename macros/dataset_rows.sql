@@ -1,7 +1,7 @@
 {# The rows of one dataset as one analysis reads them: keys as text, time as a number (days since 1970 for
    dates), numeric columns in generic slots, anything that is no finite number as NULL. `width` and
-   `n_labels` pad the columns for a union. The calling model offers the CTE `due`. #}
-{% macro dataset_rows(source, width=none, n_labels=none) -%}
+   `n_labels` pad the columns for a union; `keeps_unit` leaves the unit's own type, for a cheaper group by. The calling model offers the CTE `due`. #}
+{% macro dataset_rows(source, width=none, n_labels=none, keeps_unit=false) -%}
     {%- set map = source.payload -%}
     {%- set slots = {} -%}
     {%- for column in map.columns -%}{%- do slots.update({column.slot: column.column}) -%}{%- endfor -%}
@@ -10,7 +10,7 @@
     select
         {{ causalops.text_literal(map.experiment_id) }} as experiment_id,
         {{ causalops.text_literal(map.analysis) }} as analysis,
-        {{ causalops.optional_text('source', map.unit) }} as unit_id,
+        {% if keeps_unit and map.unit %}source.{{ adapter.quote(map.unit) }}{% else %}{{ causalops.optional_text('source', map.unit) }}{% endif %} as unit_id,
         {{ causalops.optional_text('source', map.cluster) }} as cluster_id,
         {{ causalops.dataset_time(map.time) }} as period,
         {{ causalops.dataset_time(map.treated_from) }} as treated_from
@@ -31,6 +31,7 @@
 
 {% macro dataset_time(stamp) -%}
     {%- if not stamp -%}cast(null as {{ causalops.type_double() }})
+    {%- elif stamp.is_integer -%}cast(source.{{ adapter.quote(stamp.column) }} as {{ causalops.type_double() }})
     {%- elif stamp.kind == 'number' -%}{{ causalops.dataset_number(stamp.column) }}
     {%- else -%}
         {%- set day = causalops.local_day(causalops.to_utc('source.' ~ adapter.quote(stamp.column), stamp.kind), stamp.kind, var('timezone')) -%}

@@ -6,37 +6,18 @@
     {%- set names = causalops.text_literal(map.experiment_id) ~ ' as experiment_id, ' ~ causalops.text_literal(map.analysis)
         ~ ' as analysis, ' ~ causalops.text_literal(metric.name) ~ ' as metric' -%}
     {%- set none_of = causalops.panel_nothing() -%}
-    {%- set counts = {
-        'n_rows': 'select count(*) from ' ~ key ~ '_rows',
-        'n_incomplete_rows': 'select count(*) from ' ~ key ~ '_rows where not is_complete',
-    } -%}
-    {%- if map.unit -%}
-        {%- do counts.update({
-            'n_units': 'select count(*) from ' ~ key ~ '_levels',
-            'n_complete': 'select count(*) from ' ~ key ~ '_levels where level is not null',
-            'n_duplicates': 'select sum(n_rows - n_present) from ' ~ key ~ '_levels',
-            'n_switched_off': 'select sum(is_switched) from ' ~ key ~ '_levels',
-            'n_always_treated': 'select count(*) from ' ~ key ~ '_levels where level is not null and start = ' ~ causalops.double_literal(shape.payload.periods[0]),
-        }) -%}
-    {%- else -%}
-        {%- do counts.update({
-            'n_units': 'select count(*) from ' ~ key ~ '_placed',
-            'n_complete': 'select count(*) from ' ~ key ~ '_placed',
-            'n_switched_off': 'select sum(is_off) from ' ~ key ~ '_placed',
-            'n_always_treated': '(select count(*) from ' ~ key ~ '_placed) - (select count(*) from ' ~ key ~ '_kept)',
-        }) -%}
-    {%- endif -%}
-    {%- for name, query in counts.items() %}
+    {%- for name in ['n_rows', 'n_incomplete_rows', 'n_units', 'n_complete', 'n_duplicates', 'n_switched_off', 'n_always_treated'] %}
     {{ 'union all' if not loop.first }}
-    select {{ names }}, '{{ name }}' as part, {{ none_of }}, ({{ query }}) as n, null as total
+    select {{ names }}, '{{ name }}' as part, {{ none_of }}, {{ name }} as n, null as total from {{ key }}_tally
     {%- endfor %}
     {%- if map.unit %}
     union all
-    select {{ names }}, 'level', start, null, null, null, n, level from {{ key }}_cohorts
+    select {{ names }}, 'level', start, null, null, null, n, level from {{ key }}_cohorts where is_kept
     union all
     select {{ names }}, 'mean', start, null, i, null, n, case i {% for i in t %}when {{ i }} then u_{{ i }} {% endfor %}end
     from {{ key }}_cohorts
     cross join (select i from indices where i <= {{ t | length }}) as steps
+    where is_kept
     union all
     select
         {{ names }}, 'pair', start, null, first.i, second.i, n,
@@ -51,15 +32,20 @@
     cross join (select i from indices where i <= {{ t | length }}) as first
     inner join (select i from indices where i <= {{ t | length }}) as second
         on second.i >= first.i
+    where is_kept
+    {%- if causalops.panel_groups(shape) %}
     union all
     select {{ names }}, 'cluster', start, cluster_id, i, null, n, case i {% for i in t %}when {{ i }} then u_{{ i }} {% endfor %}end
     from {{ key }}_clusters
     cross join (select i from indices where i <= {{ t | length }}) as steps
+    {%- endif %}
     {%- else %}
     union all
     select {{ names }}, 'mean', start, null, i, null, count(*), sum(u) from {{ key }}_kept group by start, i
     union all
     select {{ names }}, 'pair', start, null, i, i, count(*), sum(u * u) from {{ key }}_kept group by start, i
+    union all
+    select {{ names }}, 'level', null, null, null, null, 0, shift from {{ key }}_shifts
     {%- if map.cluster %}
     union all
     select {{ names }}, 'cluster', start, cluster_id, i, null, count(*), sum(u) from {{ key }}_kept group by start, cluster_id, i

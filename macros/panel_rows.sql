@@ -1,6 +1,6 @@
 {# One metric of a dataset as a panel reads it: a row per unit and period with its outcome, whether it is
    treated then, and where treatment starts. A row that lacks what the design needs is not complete. #}
-{% macro panel_rows(source, column) -%}
+{% macro panel_rows(source, metrics) -%}
     {%- set map = source.payload -%}
     {%- set roles = {} -%}
     {%- for held in map.columns if held.role in ('treated', 'post') -%}
@@ -22,12 +22,12 @@
         case when {{ period }} >= held.treated_from then 1 else 0 end as is_on,
         {%- endif %}
         {%- for name in needed %}
-        {{ name }} is not null and
-        {%- endfor %} true as is_placed,
-        {%- for held in column %}
-        held.v_{{ held.slot }} as y_{{ loop.index }}{{ ',' if not loop.last }}
+        {{ name }} is not null {{ 'and' if not loop.last }}
+        {%- endfor %} as is_placed
+        {%- for metric in metrics %},
+        held.v_{{ metric.slot }} as y_{{ loop.index }}
         {%- endfor %}
-    from ({{ causalops.dataset_rows(source) }}) as held
+    from ({{ causalops.dataset_rows(source, keeps_unit=true) }}) as held
 {%- endmacro %}
 
 {# The outcome columns of a dataset analysis, in the file's order. #}

@@ -1,47 +1,46 @@
 {# The CTEs of one metric of one panel, their names beginning with `key`: its rows; then the path of every
-   unit less its own mean and the mean of each period, and the sums of complete units by cohort; or, where
+   unit less its own mean, and the sums of complete units by cohort; or, where
    no unit is named, the cells of repeated cross-sections. #}
-{% macro panel_ctes(key, shape, metric, index) -%}
+{% macro panel_ctes(key, shape, metric) -%}
     {%- set source = {'payload': shape.payload.source, 'input_model': shape.input_model} %}
 {{ key }}_rows as (
-    select held.*, held.is_placed and held.y_1 is not null as is_complete
+    select unit_id, cluster_id, period, treated_from, is_treated, is_on, y_1
     from ({{ causalops.panel_rows(source, [metric]) }}) as held
+    where is_placed and y_1 is not null
 ),
     {%- if shape.payload.source.unit %}
-{{ causalops.panel_paths(key, shape, index) }}
+{{ causalops.panel_paths(key, shape) }}
     {%- else %}
-{{ causalops.panel_cells(key, shape, index) }}
+{{ causalops.panel_cells(key, shape) }}
     {%- endif %}
 {%- endmacro %}
 
-{% macro panel_paths(key, shape, index) -%}
+{% macro panel_paths(key, shape) -%}
     {%- set periods = shape.payload.periods -%}
     {%- set t = range(1, periods | length + 1) %}
 {{ key }}_units as (
     select
         unit_id,
-        min(cluster_id) as cluster_id,
-        count(*) as n_rows,
+        {{ 'min(cluster_id)' if shape.payload.source.cluster else 'cast(null as ' ~ dbt.type_string() ~ ')' }} as cluster_id,
+        count(*) as n_values,
         {%- if shape.payload.source.treated_from %}
-        min(treated_from) as treated_from,
-        case when min(treated_from) < max(treated_from) or count(treated_from) not in (0, count(*)) then 1 else 0 end as is_switched,
+        max(treated_from) as treated_from,
+        sum(treated_from) as sum_treated_from,
+        count(treated_from) as n_treated_from,
         {%- else %}
         min(case when is_on = 1 then period end) as treated_from,
-        case when min(case when is_on = 1 then period end) < max(case when is_on = 0 then period end) then 1 else 0 end as is_switched,
+        max(case when is_on = 0 then period end) as last_untreated,
         {%- endif %}
         {%- for i in t %}
-        sum(case when period = {{ causalops.double_literal(periods[i - 1]) }} then y_1 end)
-            - {{ causalops.double_literal(shape.payload.centres[i - 1][index]) }} as y_{{ i }}{{ ',' if not loop.last }}
+        sum(case when period = {{ causalops.double_literal(periods[i - 1]) }} then y_1 end) as y_{{ i }}{{ ',' if not loop.last }}
         {%- endfor %}
     from {{ key }}_rows
-    where is_complete
     group by unit_id
 ),
 
 {{ key }}_levels as (
     select
         units.*,
-        {% for i in t %}case when y_{{ i }} is null then 0 else 1 end{{ ' + ' if not loop.last }}{% endfor %} as n_present,
         ({% for i in t %}y_{{ i }}{{ ' + ' if not loop.last }}{% endfor %}) / {{ t | length }} as level,
         {{ causalops.first_treated_period(periods) }} as start
     from {{ key }}_units as units
@@ -51,19 +50,37 @@
     select
         unit_id,
         cluster_id,
+        n_values,
         start,
         level,
+        {% for i in t %}case when y_{{ i }} is null then 0 else 1 end{{ ' + ' if not loop.last }}{% endfor %} as n_present,
+        level is not null and coalesce(start > {{ causalops.double_literal(periods[0]) }}, true) as is_kept,
+        {%- if shape.payload.source.treated_from %}
+        {# No value is larger than the largest, so they are all equal when their sum is that of equal ones. #}
+        case
+            when n_treated_from = 0 then 0
+            when n_treated_from < n_values then 1
+            when n_values * treated_from - sum_treated_from > 1e-9 * abs(n_values * treated_from) then 1
+            else 0
+        end as is_switched,
+        {%- else %}
+        case when treated_from < last_untreated then 1 else 0 end as is_switched,
+        {%- endif %}
         {%- for i in t %}
         y_{{ i }} - level as u_{{ i }}{{ ',' if not loop.last }}
         {%- endfor %}
     from {{ key }}_levels
-    where level is not null and coalesce(start > {{ causalops.double_literal(periods[0]) }}, true)
 ),
 
 {{ key }}_cohorts as (
     select
         start,
+        is_kept,
         count(*) as n,
+        count(level) as n_complete,
+        sum(n_values) as n_values,
+        sum(n_present) as n_present,
+        sum(is_switched) as n_switched_off,
         sum(level) as level,
         {%- for i in t %}
         sum(u_{{ i }}) as u_{{ i }},
@@ -74,31 +91,54 @@
         {%- endfor %}{{ ',' if not loop.last }}
         {%- endfor %}
     from {{ key }}_paths
-    group by start
+    group by start, is_kept
 ),
 
-{# Units stand for clusters where only one is treated: its rank among the others is all there is. #}
-{{ key }}_clusters as (
-    {%- set by = 'cluster_id' if shape.payload.source.cluster else 'unit_id' %}
+{{ key }}_tally as (
     select
-        {{ by }} as cluster_id,
+        {{ shape.payload.n_rows }} as n_rows,
+        {{ shape.payload.n_rows }} - sum(n_values) as n_incomplete_rows,
+        sum(n) as n_units,
+        sum(n_complete) as n_complete,
+        sum(n_values - n_present) as n_duplicates,
+        sum(n_switched_off) as n_switched_off,
+        sum(case when is_kept then 0 else n_complete end) as n_always_treated
+    from {{ key }}_cohorts
+),
+
+{%- set by = causalops.panel_groups(shape) %}
+{%- if by %}
+
+{{ key }}_clusters as (
+    select
+        cast({{ by }} as {{ dbt.type_string() }}) as cluster_id,
         start,
         count(*) as n,
         {%- for i in t %}
         sum(u_{{ i }}) as u_{{ i }}{{ ',' if not loop.last }}
         {%- endfor %}
     from {{ key }}_paths
-    {%- if not shape.payload.source.cluster %}
-    where (select sum(n) from {{ key }}_cohorts where start is not null) = 1
-    {%- endif %}
+    where is_kept
     group by {{ by }}, start
 ),
+{%- endif %}
 {%- endmacro %}
 
-{% macro panel_cells(key, shape, index) -%}
+{# What the sums by cluster are taken over: the cluster that is named; else, where a single unit is treated, the
+   units, since its rank among the others is all there is; else nothing. #}
+{% macro panel_groups(shape) -%}
+    {%- set lone = 'unit_id' if shape.payload.n_treated == 1 else none -%}
+    {{ return('cluster_id' if shape.payload.source.cluster else lone) }}
+{%- endmacro %}
+
+{% macro panel_cells(key, shape) -%}
     {%- set periods = shape.payload.periods %}
+{{ key }}_shifts as (
+    select avg(y_1) as shift from {{ key }}_rows
+),
+
 {{ key }}_starts as (
-    select min(case when is_on = 1 then period end) as start from {{ key }}_rows where is_complete
+    select min(case when is_on = 1 then period end) as start from {{ key }}_rows
 ),
 
 {{ key }}_placed as (
@@ -106,17 +146,30 @@
         cluster_id,
         {% if shape.payload.source.treated_from %}treated_from{% else %}case when is_treated = 1 then starts.start end{% endif %} as treated_from,
         case period {% for period in periods %}when {{ causalops.double_literal(period) }} then {{ loop.index }} {% endfor %}end as i,
-        y_1 - case period {% for period in periods %}when {{ causalops.double_literal(period) }} then {{ causalops.double_literal(shape.payload.centres[loop.index0][index]) }} {% endfor %}end as u,
+        y_1 - shifts.shift as u,
         case when is_on = 0 and is_treated = 1 and period > starts.start then 1 else 0 end as is_off
     from {{ key }}_rows as held
     cross join {{ key }}_starts as starts
-    where is_complete
+    cross join {{ key }}_shifts as shifts
 ),
 
 {{ key }}_kept as (
     select *
     from (select placed.*, {{ causalops.first_treated_period(periods) }} as start from {{ key }}_placed as placed) as dated
     where coalesce(start > {{ causalops.double_literal(periods[0]) }}, true)
+),
+
+{{ key }}_tally as (
+    select
+        {{ shape.payload.n_rows }} as n_rows,
+        {{ shape.payload.n_rows }} - placed_rows.n_units as n_incomplete_rows,
+        placed_rows.n_units,
+        placed_rows.n_units as n_complete,
+        0 as n_duplicates,
+        placed_rows.n_switched_off,
+        placed_rows.n_units - kept_rows.n as n_always_treated
+    from (select count(*) as n_units, sum(is_off) as n_switched_off from {{ key }}_placed) as placed_rows
+    cross join (select count(*) as n from {{ key }}_kept) as kept_rows
 ),
 {%- endmacro %}
 

@@ -1,7 +1,7 @@
 -- grain: experiment_id, analysis, metric, part, start, cluster_id, i, j. everything that difference-in-differences
 -- needs: counts of what was found and left out, and by cohort (start NULL = never treated) sums of unit paths
 -- (mean), of their products (pair), of their levels, and by cluster. paths are less the mean of their
--- unit and of each period. rows of repeated cross-sections are paths of one period. panels of more than 120
+-- unit. rows of repeated cross-sections are paths of one period, less the level of all. panels of more than 120
 -- periods are left out, and refused by the statistics.
 {%- set shapes = [] -%}
 {%- set longest = [1] -%}
@@ -23,7 +23,7 @@ indices as (
 {%- set outer = loop.index %}
 {%- for metric in causalops.panel_metrics(shape.payload.source) %}
 
-{{ causalops.panel_ctes('panel_' ~ outer ~ '_' ~ loop.index, shape, metric, loop.index0) }}
+{{ causalops.panel_ctes('panel_' ~ outer ~ '_' ~ loop.index, shape, metric) }}
 {%- endfor %}
 {%- endfor %}
 

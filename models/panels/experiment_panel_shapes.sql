@@ -1,6 +1,6 @@
--- grain: input_model, name (experiment), unit_column (analysis). the periods of a panel, and the mean of every metric
--- in each, which later sums are taken about. `payload` holds them beside the mapping of the registry, so
--- that it can shape the query of the panel's moments.
+-- grain: input_model, name (experiment), unit_column (analysis). the periods of a panel, its rows, and the largest number
+-- of rows in one period that are or become treated. `payload` holds them beside the mapping of the registry,
+-- so that it can shape the query of the panel's moments.
 {%- set registry = ref('causalops', 'registry') -%}
 {%- set sources = [] -%}
 {%- for source in causalops.registry_rows(registry, 'dataset') if source.payload.design == 'did' and not source.payload.needs_rows -%}
@@ -22,21 +22,19 @@ periods as (
         cast(null as {{ dbt.type_string() }}) as experiment_id,
         cast(null as {{ dbt.type_string() }}) as analysis,
         cast(null as {{ causalops.type_double() }}) as period,
-        cast(null as {{ dbt.type_string() }}) as centres
+        cast(null as {{ dbt.type_bigint() }}) as n_rows,
+        cast(null as {{ dbt.type_bigint() }}) as n_treated
     where 1 = 0
     {%- for source in sources %}
-    {%- set metrics = causalops.panel_metrics(source.payload) %}
     union all
     select
         {{ causalops.text_literal(source.payload.experiment_id) }},
         {{ causalops.text_literal(source.payload.analysis) }},
-        period,
-        {% for metric in metrics -%}
-        cast(coalesce(avg(y_{{ loop.index }}), 0) as {{ dbt.type_string() }}){{ " || ',' || " if not loop.last }}
-        {%- endfor %}
-    from ({{ causalops.panel_rows(source, metrics) }}) as held
-    where is_placed and ({% for metric in metrics %}y_{{ loop.index }} is not null{{ ' or ' if not loop.last }}{% endfor %})
-    group by period
+        case when is_placed then period end,
+        count(*),
+        count({{ 'treated_from' if source.payload.treated_from else 'case when is_on = 1 then 1 end' }})
+    from ({{ causalops.panel_rows(source, []) }}) as held
+    group by 3
     {%- endfor %}
 ),
 
@@ -44,11 +42,12 @@ axes as (
     select
         experiment_id,
         analysis,
-        count(*) as n_periods,
-        {{ dbt.listagg('cast(period as ' ~ dbt.type_string() ~ ')', "','", 'order by period') }} as period_list,
-        {{ dbt.listagg("'[' || centres || ']'", "','", 'order by period') }} as centre_list
+        sum(n_rows) as n_rows,
+        max(case when period is not null then n_treated end) as n_treated,
+        {{ dbt.listagg('cast(period as ' ~ dbt.type_string() ~ ')', "','", 'order by period') }} as period_list
     from periods
     group by experiment_id, analysis
+    having count(period) > 0
 )
 
 select
@@ -59,8 +58,9 @@ select
     cast(0 as integer) as block_id,
     'panel' as row_kind,
     '{"source": ' || mappings.payload
-        || ', "periods": [' || axes.period_list
-        || '], "centres": [' || axes.centre_list || ']}' as payload
+        || ', "n_rows": ' || cast(cast(axes.n_rows as {{ dbt.type_bigint() }}) as {{ dbt.type_string() }})
+        || ', "n_treated": ' || cast(axes.n_treated as {{ dbt.type_string() }})
+        || ', "periods": [' || axes.period_list || ']}' as payload
 from axes
 inner join mappings
     on mappings.experiment_id = axes.experiment_id

@@ -13,6 +13,12 @@ def is_numeric(type_name: str) -> bool:
     return name.startswith(_NUMERIC) and not name.startswith("INTERVAL")
 
 
+def is_integer(type_name: str) -> bool:
+    """Whether every value is a whole number that a double holds, so that no cast can fail."""
+    sizes = ("TINYINT", "SMALLINT", "INTEGER", "INT", "BIGINT")
+    return type_name.upper().removeprefix("U") in sizes
+
+
 def time_kind(type_name: str) -> str:
     """date, timestamptz, timestamp or text."""
     name = type_name.upper()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from causalops.spec.column_types import axis_kind
+from causalops.spec.column_types import axis_kind, is_integer
 from causalops.spec.dataset_plan import MAIN, Analysis, DatasetPlan, resolved
 from causalops.spec.hashes import canonical_json
 from causalops.spec.settings import Settings
@@ -93,7 +93,8 @@ def _mapping(plan: DatasetPlan, analysis: Analysis) -> dict[str, Any]:
     }
 
 
-def _stamp(plan: DatasetPlan, column: str | None) -> dict[str, str] | None:
+def _stamp(plan: DatasetPlan, column: str | None) -> dict[str, Any] | None:
     if column is None:
         return None
-    return {"column": column, "kind": axis_kind(plan.types.get(column, ""))}
+    kind = plan.types.get(column, "")
+    return {"column": column, "kind": axis_kind(kind), "is_integer": is_integer(kind)}

@@ -156,7 +156,7 @@ def test_the_registry_holds_the_plan() -> None:
     ]  # fmt: skip
     main, early = (json.loads(row["payload"]) for row in rows["dataset"])
     assert [row["analysis"] for row in rows["dataset"]] == ["main", "robustness:early"]
-    assert main["time"] == {"column": "year", "kind": "number"}
+    assert main["time"] == {"column": "year", "kind": "number", "is_integer": True}
     assert main["hashed"] == ["age", "first_year", "rate", "state", "year"]
     assert (main["settings"]["anticipation"], early["settings"]["anticipation"]) == (None, 1)
     assert [(item["role"], item["name"], item["slot"]) for item in early["columns"]] == [

@@ -21,6 +21,7 @@ from causalops.estimators.quasi.panel_problems import PanelCounts
 from causalops.frames import frame, records
 
 MAX_PERIODS = 120
+ROUNDING = 1e-13
 _COLUMNS = ("start", "cluster_id", "i", "j", "n", "total")
 
 
@@ -64,17 +65,15 @@ class PanelTables:
         own = (table["experiment_id"] == analysis.study.id) & (table["analysis"] == analysis.name)
         part = table[own]
         return {
-            name: _panel(analysis, shape, part[part["metric"] == name], index)
-            for index, name in enumerate(names)
+            name: _panel(analysis, shape, part[part["metric"] == name]) for name in names
         }
 
 
-def _panel(analysis: Analysis, shape: dict[str, Any], table: pd.DataFrame, index: int) -> Panel:
+def _panel(analysis: Analysis, shape: dict[str, Any], table: pd.DataFrame) -> Panel:
     parts = {str(name): _arrays(rows) for name, rows in table.groupby("part", sort=True)}
     counts = {name: int(np.nan_to_num(part["n"][0])) for name, part in parts.items()
               if name.startswith("n_")}  # fmt: skip
     periods = np.array(shape["periods"], dtype=float)
-    centres = np.array([row[index] for row in shape["centres"]], dtype=float)
     times = periods if analysis.settings.get("time_kind", "number") == "number" else (
         np.arange(len(periods), dtype=float)
     )  # fmt: skip
@@ -87,11 +86,11 @@ def _panel(analysis: Analysis, shape: dict[str, Any], table: pd.DataFrame, index
     cells[cohort, mean["i"] - 1], sums[cohort, mean["i"] - 1] = mean["n"], mean["total"]
     means = sums / np.maximum(cells, 1.0)
     spread = _spread(parts.get("pair", _EMPTY), starts, cells, means)
-    levels = means + centres
+    level = parts.get("level", _EMPTY)
     if is_panel:
-        level = parts.get("level", _EMPTY)
-        at = np.searchsorted(starts, level["start"])
-        levels[at] += (level["total"] / level["n"])[:, None]
+        levels = means + (level["total"] / level["n"])[np.argsort(level["start"])][:, None]
+    else:
+        levels = means + (level["total"][0] if len(level["total"]) else 0.0)
     named = parts.get("cluster")
     totals = None if named is None else _totals(named, starts, means, is_panel)
     is_clustered = analysis.settings.get("cluster") is not None
@@ -114,7 +113,10 @@ def _spread(pair: dict[str, Any], starts: Floats, cells: Floats, means: Floats) 
     n_cohorts, n_periods = cells.shape
     spread = np.zeros((n_cohorts, n_periods, n_periods))
     cohort, i, j = np.searchsorted(starts, pair["start"]), pair["i"] - 1, pair["j"] - 1
-    centred = pair["total"] - pair["n"] * means[cohort, i] * means[cohort, j]
+    common = pair["n"] * means[cohort, i] * means[cohort, j]
+    centred = pair["total"] - common
+    # What is smaller than the rounding of its own terms is zero.
+    centred[np.abs(centred) <= ROUNDING * np.abs(common)] = 0.0
     spread[cohort, i, j] = spread[cohort, j, i] = centred
     return spread
 
