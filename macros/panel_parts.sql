@@ -6,7 +6,7 @@
     {%- set names = causalops.text_literal(map.experiment_id) ~ ' as experiment_id, ' ~ causalops.text_literal(map.analysis)
         ~ ' as analysis, ' ~ causalops.text_literal(metric.name) ~ ' as metric' -%}
     {%- set none_of = causalops.panel_nothing() -%}
-    {%- for name in ['n_rows', 'n_incomplete_rows', 'n_units', 'n_complete', 'n_duplicates', 'n_switched_off', 'n_always_treated'] %}
+    {%- for name in ['n_rows', 'n_incomplete_rows', 'n_units', 'n_complete', 'n_duplicates', 'n_switched_off', 'n_always_treated', 'n_moved'] %}
     {{ 'union all' if not loop.first }}
     select {{ names }}, '{{ name }}' as part, {{ none_of }}, {{ name }} as n, null as total from {{ key }}_tally
     {%- endfor %}

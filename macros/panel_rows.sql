@@ -36,3 +36,23 @@
     {%- for held in map.columns if held.role == 'metric' -%}{%- do found.append(held) -%}{%- endfor -%}
     {{ return(found) }}
 {%- endmacro %}
+
+{# The panel of every metric: its analysis with the periods in which this metric has a value, up to 120. #}
+{% macro panel_shapes(relation) -%}
+    {%- set found = [] -%}
+    {%- for shape in causalops.registry_rows(relation, 'panel') -%}
+        {%- set held = shape.payload -%}
+        {%- for metric in causalops.panel_metrics(held.source) -%}
+            {%- set index = loop.index0 -%}
+            {%- set periods = [] -%}
+            {%- for period in held.periods -%}
+                {%- if held.n_values[loop.index0][index] > 0 -%}{%- do periods.append(period) -%}{%- endif -%}
+            {%- endfor -%}
+            {%- if 0 < periods | length <= 120 -%}
+                {%- set payload = {'source': held.source, 'n_rows': held.n_rows, 'n_treated': held.n_treated, 'periods': periods} -%}
+                {%- do found.append({'input_model': shape.input_model, 'metric': metric, 'payload': payload}) -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return(found) }}
+{%- endmacro %}

@@ -22,6 +22,7 @@
     select
         unit_id,
         {{ 'min(cluster_id)' if shape.payload.source.cluster else 'cast(null as ' ~ dbt.type_string() ~ ')' }} as cluster_id,
+        {{ 'case when min(cluster_id) < max(cluster_id) then 1 else 0 end' if shape.payload.source.cluster else '0' }} as is_moved,
         count(*) as n_values,
         {%- if shape.payload.source.treated_from %}
         max(treated_from) as treated_from,
@@ -50,6 +51,7 @@
     select
         unit_id,
         cluster_id,
+        is_moved,
         n_values,
         start,
         level,
@@ -81,6 +83,7 @@
         sum(n_values) as n_values,
         sum(n_present) as n_present,
         sum(is_switched) as n_switched_off,
+        sum(is_moved) as n_moved,
         sum(level) as level,
         {%- for i in t %}
         sum(u_{{ i }}) as u_{{ i }},
@@ -102,7 +105,8 @@
         sum(n_complete) as n_complete,
         sum(n_values - n_present) as n_duplicates,
         sum(n_switched_off) as n_switched_off,
-        sum(case when is_kept then 0 else n_complete end) as n_always_treated
+        sum(case when is_kept then 0 else n_complete end) as n_always_treated,
+        sum(case when is_kept then n_moved else 0 end) as n_moved
     from {{ key }}_cohorts
 ),
 
@@ -167,7 +171,8 @@
         placed_rows.n_units as n_complete,
         0 as n_duplicates,
         placed_rows.n_switched_off,
-        placed_rows.n_units - kept_rows.n as n_always_treated
+        placed_rows.n_units - kept_rows.n as n_always_treated,
+        0 as n_moved
     from (select count(*) as n_units, sum(is_off) as n_switched_off from {{ key }}_placed) as placed_rows
     cross join (select count(*) as n from {{ key }}_kept) as kept_rows
 ),

@@ -3,10 +3,9 @@
 -- (mean), of their products (pair), of their levels, and by cluster. paths are less the mean of their
 -- unit. rows of repeated cross-sections are paths of one period, less the level of all. panels of more than 120
 -- periods are left out, and refused by the statistics.
-{%- set shapes = [] -%}
+{%- set shapes = causalops.panel_shapes(ref('causalops', 'experiment_panel_shapes')) -%}
 {%- set longest = [1] -%}
-{%- for shape in causalops.registry_rows(ref('causalops', 'experiment_panel_shapes'), 'panel') if shape.payload.periods | length <= 120 -%}
-    {%- do shapes.append(shape) -%}
+{%- for shape in shapes -%}
     {%- do longest.append(shape.payload.periods | length) -%}
 {%- endfor %}
 
@@ -20,11 +19,8 @@ indices as (
     {%- endfor %}
 ),
 {%- for shape in shapes %}
-{%- set outer = loop.index %}
-{%- for metric in causalops.panel_metrics(shape.payload.source) %}
 
-{{ causalops.panel_ctes('panel_' ~ outer ~ '_' ~ loop.index, shape, metric) }}
-{%- endfor %}
+{{ causalops.panel_ctes('panel_' ~ loop.index, shape, shape.metric) }}
 {%- endfor %}
 
 moments as (
@@ -38,11 +34,8 @@ moments as (
         cast(null as {{ causalops.type_double() }}) as total
     where 1 = 0
     {%- for shape in shapes %}
-    {%- set outer = loop.index %}
-    {%- for metric in causalops.panel_metrics(shape.payload.source) %}
     union all
-    {{ causalops.panel_parts('panel_' ~ outer ~ '_' ~ loop.index, shape, metric) }}
-    {%- endfor %}
+    {{ causalops.panel_parts('panel_' ~ loop.index, shape, shape.metric) }}
     {%- endfor %}
 )
 

@@ -163,6 +163,8 @@ REASONS: dict[str, str] = {
     "placebo_effect_before": "An effect is found before the intervention, where none can be.",
     "always_treated": "Every treated unit is treated from the first period on, so nothing shows "
     "it before treatment.",
+    "unit_changes_cluster": "Some units are in several clusters; each counts in one of them, so "
+    "the clusters depend on each other.",
     "always_treated_dropped": "Units treated from the first period on are left out.",
     "anticipation_not_modelled": "This method counts the periods of anticipation as untreated.",
     "uneven_periods": "The periods are not equally spaced: event times of numbers are differences, "

@@ -50,6 +50,8 @@ def bad_tables() -> dict[str, tuple[pd.DataFrame, str, tuple[str, str]]]:
         "lone_unit": (lone, keys, ("warning", "one_treated_unit")),
         "lone_region": (base.assign(start=np.where(base["region"] == 0, 3.0, np.nan)),
                         keys + "\ncluster: region", ("warning", "few_placebos")),
+        "moved": (base.assign(region=base["region"].where((base["unit"] < 29) | (base["t"] < 4), 0)),
+                  keys + "\ncluster: region", ("warning", "unit_changes_cluster")),
         "no_pre": (base, keys + "\nanticipation: 9", ("skipped", "no_pre_period")),
         "blank": (blank, keys, ("skipped", "no_units")),
         "flat": (base.assign(y=7.3), keys, ("skipped", "zero_variance")),
@@ -59,7 +61,8 @@ def bad_tables() -> dict[str, tuple[pd.DataFrame, str, tuple[str, str]]]:
 @pytest.fixture(scope="module")
 def project(new_project: Callable[..., Project]) -> Project:
     bad = bad_tables()
-    names = ["injury", "castle", "mpdta", "quarters", "regions", *(f"bad_{name}" for name in bad)]
+    names = ["injury", "castle", "mpdta", "quarters", "regions", "partly"]
+    names += [f"bad_{name}" for name in bad]
     made = new_project("did", dataset_models=names)
     injury = data("injury.csv")
     made.table("injury", injury[injury["ky"] == 1])
@@ -91,6 +94,10 @@ def project(new_project: Callable[..., Project]) -> Project:
     made.experiment("rows_by_region", block(
         "regions", "time: t\ntreated: treated\npost: post\ncluster: region",
     ))  # fmt: skip
+    early = small().assign(late=lambda f: f["y"].where(f["t"] < 4), empty=np.nan)
+    made.table("partly", early)
+    made.experiment("partly_seen", block(
+        "partly", "unit: unit\ntime: t\ntreated_from: start", "y, late, empty"))  # fmt: skip
     for name, (frame, keys, _) in bad.items():
         made.table(f"bad_{name}", frame)
         made.experiment(f"bad_{name}_case", block(f"bad_{name}", keys))
@@ -228,6 +235,29 @@ def test_dates_and_clusters(project: Project) -> None:
     # Clusters carry the whole dependence: units need not be known.
     assert panel["std_error"] == pytest.approx(rows["std_error"], rel=1e-9)
     assert panel["df"] == pytest.approx(rows["df"], rel=1e-9)
+
+
+def test_each_metric_has_its_own_periods(project: Project) -> None:
+    """One is seen in all five quarters, one in the first four, one never."""
+    found = {
+        metric: (reason, estimate, n_obs)
+        for metric, reason, estimate, n_obs in project.rows(
+            "select metric, reason_code, estimate, n_obs_variant from experiment_estimates "
+            "where experiment_id = 'partly_seen' and is_headline"
+        )
+    }
+    frame = small()
+    for metric, last in (("y", 5), ("late", 4)):
+        held = frame[frame["t"] < last]
+        change = (
+            held[held["t"] > 2].groupby("unit")["y"].mean()
+            - held[held["t"] == 2].set_index("unit")["y"]
+        )
+        treated = change.index < 10
+        reason, estimate, n_obs = found[metric]
+        assert estimate == pytest.approx(change[treated].mean() - change[~treated].mean())
+        assert (reason, n_obs) == (None, 10 * last)
+    assert found["empty"][:2] == ("no_units", None)
 
 
 @pytest.mark.parametrize("name", bad_tables())

@@ -283,9 +283,10 @@ def test_problems_of_the_configuration() -> None:
 def test_what_was_left_out_is_counted() -> None:
     values, start = staggered({2.0: 1, 4.0: 30, NEVER: 40})
     moments = moments_of_panel(values, start, range(6))
-    counts = PanelCounts(n_units=80, n_complete=71, n_always_treated=4)
+    counts = PanelCounts(n_units=80, n_complete=71, n_always_treated=4, n_moved=2)
     assert warnings(counts, moments) == [
         ("incomplete_units_dropped", 9),
+        ("unit_changes_cluster", 2),
         ("always_treated_dropped", 4),
         ("single_unit_cohort", 1),
     ]

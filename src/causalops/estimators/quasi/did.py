@@ -104,8 +104,8 @@ def _two_by_two(what: Question, cells: tb.TwoByTwo, is_headline: bool) -> list[R
         is_first = error == errors[0]
         result = tb.inference(cells, error, what.analysis.alpha)
         method = TWO_BY_TWO if is_first else f"{TWO_BY_TWO}_{error}"
-        rows.append(row_of(what, result, method, sides, error,
-                           is_headline=is_headline and is_first))  # fmt: skip
+        rows.append(noted(what, row_of(what, result, method, sides, error,
+                                       is_headline=is_headline and is_first)))  # fmt: skip
     return rows
 
 

@@ -22,6 +22,7 @@ class PanelCounts:
     n_duplicates: int = 0  # unit-periods with more than one row
     n_switched_off: int = 0  # units whose treatment ends, or whose treated_from changes
     n_always_treated: int = 0  # units treated in the first period, left out
+    n_moved: int = 0  # units of several clusters, counted in the first of them
 
 
 def problem(
@@ -82,6 +83,7 @@ def warnings(counts: PanelCounts, moments: PanelMoments) -> list[tuple[str, int]
     found = [
         ("incomplete_units_dropped",
          counts.n_units - counts.n_complete if moments.is_panel else 0),
+        ("unit_changes_cluster", counts.n_moved),
         ("always_treated_dropped", counts.n_always_treated),
         ("single_unit_cohort", len(lone_cohorts(moments))),
     ]  # fmt: skip

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from causalops.estimators.quasi.inputs import Analysis
@@ -59,21 +60,26 @@ class PanelTables:
         names = analysis.names("metric")
         if shape is None:
             return dict.fromkeys(names, "no_units")
-        if len(shape["periods"]) > MAX_PERIODS:
-            return dict.fromkeys(names, "too_many_periods")
         table = self._moments
         own = (table["experiment_id"] == analysis.study.id) & (table["analysis"] == analysis.name)
         part = table[own]
+        seen = np.array(shape["n_values"]) > 0
         return {
-            name: _panel(analysis, shape, part[part["metric"] == name]) for name in names
+            name: _panel(analysis, shape, part[part["metric"] == name], seen[:, index])
+            for index, name in enumerate(names)
         }
 
 
-def _panel(analysis: Analysis, shape: dict[str, Any], table: pd.DataFrame) -> Panel:
+def _panel(
+    analysis: Analysis, shape: dict[str, Any], table: pd.DataFrame, seen: npt.NDArray[np.bool_]
+) -> Panel | str:
+    """The panel of one metric over the periods in which it was `seen` (T)."""
+    periods = np.array(shape["periods"], dtype=float)[seen]
+    if not 0 < len(periods) <= MAX_PERIODS:
+        return "too_many_periods" if len(periods) else "no_units"
     parts = {str(name): _arrays(rows) for name, rows in table.groupby("part", sort=True)}
     counts = {name: int(np.nan_to_num(part["n"][0])) for name, part in parts.items()
               if name.startswith("n_")}  # fmt: skip
-    periods = np.array(shape["periods"], dtype=float)
     times = periods if analysis.settings.get("time_kind", "number") == "number" else (
         np.arange(len(periods), dtype=float)
     )  # fmt: skip
