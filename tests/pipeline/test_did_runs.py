@@ -50,7 +50,7 @@ def bad_tables() -> dict[str, tuple[pd.DataFrame, str, tuple[str, str]]]:
         "lone_unit": (lone, keys, ("warning", "one_treated_unit")),
         "lone_region": (base.assign(start=np.where(base["region"] == 0, 3.0, np.nan)),
                         keys + "\ncluster: region", ("warning", "few_placebos")),
-        "moved": (base.assign(region=base["region"].where((base["unit"] < 29) | (base["t"] < 4), 0)),
+        "moved": (base.assign(region=base["region"].mask(base.index == 149, 0)),
                   keys + "\ncluster: region", ("warning", "unit_changes_cluster")),
         "no_pre": (base, keys + "\nanticipation: 9", ("skipped", "no_pre_period")),
         "blank": (blank, keys, ("skipped", "no_units")),
