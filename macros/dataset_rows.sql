@@ -1,7 +1,8 @@
 {# The rows of one dataset as one analysis reads them: keys as text, time as a number (days since 1970 for
    dates), numeric columns in generic slots, anything that is no finite number as NULL. `width` and
-   `n_labels` pad the columns for a union; `keeps_unit` leaves the unit's own type, for a cheaper group by. The calling model offers the CTE `due`. #}
-{% macro dataset_rows(source, width=none, n_labels=none, keeps_unit=false) -%}
+   `n_labels` pad the columns for a union; `keeps_unit` leaves the unit's own type, for a cheaper group by, and
+   `is_due` says that the caller knows the experiment to be due. The calling model offers the CTE `due`. #}
+{% macro dataset_rows(source, width=none, n_labels=none, keeps_unit=false, is_due=false) -%}
     {%- set map = source.payload -%}
     {%- set slots = {} -%}
     {%- for column in map.columns -%}{%- do slots.update({column.slot: column.column}) -%}{%- endfor -%}
@@ -21,7 +22,9 @@
         {{ causalops.optional_text('source', map.labels[index] if index < map.labels | length else none) }} as label_{{ index + 1 }}
         {%- endfor %}
     from {{ ref(source.input_model) }} as source
+    {%- if not is_due %}
     where exists (select 1 from due where experiment_id = {{ causalops.text_literal(map.experiment_id) }})
+    {%- endif %}
 {%- endmacro %}
 
 {# A number or a boolean as a finite double. #}

@@ -1,6 +1,6 @@
 {# One metric of a dataset as a panel reads it: a row per unit and period with its outcome, whether it is
    treated then, and where treatment starts. A row that lacks what the design needs is not complete. #}
-{% macro panel_rows(source, metrics) -%}
+{% macro panel_rows(source, metrics, is_due=false) -%}
     {%- set map = source.payload -%}
     {%- set roles = {} -%}
     {%- for held in map.columns if held.role in ('treated', 'post') -%}
@@ -27,7 +27,7 @@
         {%- for metric in metrics %},
         held.v_{{ metric.slot }} as y_{{ loop.index }}
         {%- endfor %}
-    from ({{ causalops.dataset_rows(source, keeps_unit=true) }}) as held
+    from ({{ causalops.dataset_rows(source, keeps_unit=true, is_due=is_due) }}) as held
 {%- endmacro %}
 
 {# The outcome columns of a dataset analysis, in the file's order. #}

@@ -4,9 +4,10 @@
 {% macro panel_ctes(key, shape, metric) -%}
     {%- set source = {'payload': shape.payload.source, 'input_model': shape.input_model} %}
 {{ key }}_rows as (
-    select unit_id, cluster_id, period, treated_from, is_treated, is_on, y_1
-    from ({{ causalops.panel_rows(source, [metric]) }}) as held
-    where is_placed and y_1 is not null
+    {# Never is later than any time. #}
+    select unit_id, cluster_id, period, coalesce(treated_from, {{ causalops.double_literal('1e15') }}) as treated_from, is_treated, is_on, y_1
+    from ({{ causalops.panel_rows(source, [metric], is_due=true) }}) as held
+    where is_placed{{ '' if shape.payload.source.unit else ' and y_1 is not null' }}
 ),
     {%- if shape.payload.source.unit %}
 {{ causalops.panel_paths(key, shape) }}
@@ -23,11 +24,11 @@
         unit_id,
         {{ 'min(cluster_id)' if shape.payload.source.cluster else 'cast(null as ' ~ dbt.type_string() ~ ')' }} as cluster_id,
         {{ 'case when min(cluster_id) < max(cluster_id) then 1 else 0 end' if shape.payload.source.cluster else '0' }} as is_moved,
-        count(*) as n_values,
+        count(*) as n_seen,
+        count(y_1) as n_values,
         {%- if shape.payload.source.treated_from %}
         max(treated_from) as treated_from,
         sum(treated_from) as sum_treated_from,
-        count(treated_from) as n_treated_from,
         {%- else %}
         min(case when is_on = 1 then period end) as treated_from,
         max(case when is_on = 0 then period end) as last_untreated,
@@ -55,14 +56,15 @@
         n_values,
         start,
         level,
-        {% for i in t %}case when y_{{ i }} is null then 0 else 1 end{{ ' + ' if not loop.last }}{% endfor %} as n_present,
+        case
+            when level is not null then {{ t | length }}
+            else {% for i in t %}case when y_{{ i }} is null then 0 else 1 end{{ ' + ' if not loop.last }}{% endfor %}
+        end as n_present,
         level is not null and coalesce(start > {{ causalops.double_literal(periods[0]) }}, true) as is_kept,
         {%- if shape.payload.source.treated_from %}
         {# No value is larger than the largest, so they are all equal when their sum is that of equal ones. #}
         case
-            when n_treated_from = 0 then 0
-            when n_treated_from < n_values then 1
-            when n_values * treated_from - sum_treated_from > 1e-9 * abs(n_values * treated_from) then 1
+            when n_seen * treated_from - sum_treated_from > 1e-9 * abs(n_seen * treated_from) then 1
             else 0
         end as is_switched,
         {%- else %}
@@ -80,6 +82,7 @@
         is_kept,
         count(*) as n,
         count(level) as n_complete,
+        count(case when n_values > 0 then 1 end) as n_units,
         sum(n_values) as n_values,
         sum(n_present) as n_present,
         sum(is_switched) as n_switched_off,
@@ -101,7 +104,7 @@
     select
         {{ shape.payload.n_rows }} as n_rows,
         {{ shape.payload.n_rows }} - sum(n_values) as n_incomplete_rows,
-        sum(n) as n_units,
+        sum(n_units) as n_units,
         sum(n_complete) as n_complete,
         sum(n_values - n_present) as n_duplicates,
         sum(n_switched_off) as n_switched_off,
