@@ -55,7 +55,7 @@ lint: .venv/.ready ## Style and types
 	$(BIN)/mypy
 
 test: lint ## Lint, then every test at its default size
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 calibrate: .venv/.ready ## Simulations at full size (R = 20,000)
 	$(BIN)/pytest -n 2 tests/calibration -m full

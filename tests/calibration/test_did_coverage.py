@@ -167,15 +167,17 @@ def test_uniform_band_and_pretrend(size: int) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_pretrend_by_cluster(size: int) -> None:
-    """30 clusters, 12 treated, three effects before treatment: F(3, 27)."""
+@pytest.mark.parametrize(("treated", "rest"), [(16, 37), (12, 9)])
+def test_pretrend_by_cluster(size: int, treated: int, rest: int) -> None:
+    """40 clusters, three effects before treatment: F(3, 37); with fewer than five treated
+    clusters for each effect the smaller side counts, F(3, 9)."""
     rng = np.random.default_rng(20260105)
     rejected = np.zeros(size)
     for r in range(size):
-        y, cluster = clustered(rng, 30, 6)
-        moments = moments_of_panel(y, np.where(cluster < 12, 4.0, NEVER), range(6), cluster)
+        y, cluster = clustered(rng, 40, 6)
+        moments = moments_of_panel(y, np.where(cluster < treated, 4.0, NEVER), range(6), cluster)
         test = pretrend(group_time(moments))
-        assert (test.df, test.df_rest) == (3, 27)
+        assert (test.df, test.df_rest) == (3, rest)
         assert test.p_value is not None
         rejected[r] = test.p_value <= ALPHA
     assert close(rejected.mean(), size)

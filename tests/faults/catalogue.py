@@ -64,7 +64,7 @@ BROKEN = (
     Broken(
         "unknown_design", "ab_test", "ab_tset", ":2: design", ("'ab_tset'", "'ab_test'", "aa_test")
     ),
-    Broken("design_for_later", "ab_test", "did", ":2: design", ("'did'", "not available yet")),
+    Broken("design_for_later", "ab_test", "bandit", ":2: design", ("'bandit'", "not available")),
     Broken("design_missing", "design: ab_test\n", "", ": design", ("required",)),
     Broken("zero_weight", "short: 1", "short: 0", ":5: variants.short", ("'0'", "above 0")),
     Broken("negative_weight", "short: 1", "short: -1", ":5: variants.short", ("'-1'", "above 0")),
