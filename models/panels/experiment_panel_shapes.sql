@@ -1,6 +1,6 @@
--- grain: input_model, name (experiment), unit_column (analysis). the periods of a panel with the number of values of every
--- metric in each, its rows, and the largest number of rows in one period that are or become treated. `payload` holds them beside the mapping of the registry,
--- so that it can shape the query of the panel's moments.
+-- grain: input_model, name (experiment), unit_column (analysis). the periods of a panel with the number of values of
+-- every metric in each, its rows, and the largest number of rows in one period that are or become treated. `payload`
+-- holds them beside the mapping of the registry, so that it can shape the query of the panel's moments.
 {%- set registry = ref('causalops', 'registry') -%}
 {%- set sources = [] -%}
 {%- for source in causalops.registry_rows(registry, 'dataset') if source.payload.design == 'did' and not source.payload.needs_rows -%}
