@@ -85,7 +85,9 @@ def build(folder: Path, units: int) -> tuple[Path, Path]:
     select u as unit, t, {start} as start,
         hash(u) % 1000 / 100.0 + 0.3 * t + (hash(u * 31 + t * 7919) % 100000) / 20000.0
         + case when t >= {start} then 0.2 * (t - g + 1) else 0 end as y
-    from (select range as u, hash(range * 13) % 10 as g from range({units})) as units
+    from (
+        select range as u, cast(hash(range * 13) % 10 as integer) as g from range({units})
+    ) as units
     cross join (select range as t from range({PERIODS})) as periods
     """  # noqa: S608 - constants of ours
     project.write("models/panel.sql", query)

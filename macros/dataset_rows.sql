@@ -1,8 +1,8 @@
 {# The rows of one dataset as one analysis reads them: keys as text, time as a number (days since 1970 for
    dates), numeric columns in generic slots, anything that is no finite number as NULL. `width` and
-   `n_labels` pad the columns for a union; `keeps_unit` leaves the unit's own type, for a cheaper group by, and
+   `n_labels` pad the columns for a union; `keeps_types` leaves units and whole numbers of time as they are, which is cheaper, and
    `is_due` says that the caller knows the experiment to be due. The calling model offers the CTE `due`. #}
-{% macro dataset_rows(source, width=none, n_labels=none, keeps_unit=false, is_due=false) -%}
+{% macro dataset_rows(source, width=none, n_labels=none, keeps_types=false, is_due=false) -%}
     {%- set map = source.payload -%}
     {%- set slots = {} -%}
     {%- for column in map.columns -%}{%- do slots.update({column.slot: column.column}) -%}{%- endfor -%}
@@ -11,10 +11,10 @@
     select
         {{ causalops.text_literal(map.experiment_id) }} as experiment_id,
         {{ causalops.text_literal(map.analysis) }} as analysis,
-        {% if keeps_unit and map.unit %}source.{{ adapter.quote(map.unit) }}{% else %}{{ causalops.optional_text('source', map.unit) }}{% endif %} as unit_id,
+        {% if keeps_types and map.unit %}source.{{ adapter.quote(map.unit) }}{% else %}{{ causalops.optional_text('source', map.unit) }}{% endif %} as unit_id,
         {{ causalops.optional_text('source', map.cluster) }} as cluster_id,
-        {{ causalops.dataset_time(map.time) }} as period,
-        {{ causalops.dataset_time(map.treated_from) }} as treated_from
+        {{ causalops.dataset_time(map.time, keeps_types) }} as period,
+        {{ causalops.dataset_time(map.treated_from, keeps_types) }} as treated_from
         {%- for slot in range(1, width + 1) %},
         {% if slot in slots %}{{ causalops.dataset_number(slots[slot]) }}{% else %}cast(null as {{ causalops.type_double() }}){% endif %} as v_{{ slot }}
         {%- endfor %}
@@ -32,8 +32,9 @@
     {{ causalops.safe_number('source.' ~ adapter.quote(column)) }}
 {%- endmacro %}
 
-{% macro dataset_time(stamp) -%}
+{% macro dataset_time(stamp, keeps_types=false) -%}
     {%- if not stamp -%}cast(null as {{ causalops.type_double() }})
+    {%- elif stamp.is_integer and keeps_types -%}source.{{ adapter.quote(stamp.column) }}
     {%- elif stamp.is_integer -%}cast(source.{{ adapter.quote(stamp.column) }} as {{ causalops.type_double() }})
     {%- elif stamp.kind == 'number' -%}{{ causalops.dataset_number(stamp.column) }}
     {%- else -%}

@@ -14,28 +14,30 @@
     union all
     select {{ names }}, 'level', start, null, null, null, n, level from {{ key }}_cohorts where is_kept
     union all
-    select {{ names }}, 'mean', start, null, i, null, n, case i {% for i in t %}when {{ i }} then u_{{ i }} {% endfor %}end
+    select {{ names }}, 'mean', start, null, i, null, n, {{ causalops.panel_step(t) }}
     from {{ key }}_cohorts
     cross join (select i from indices where i <= {{ t | length }}) as steps
     where is_kept
+    {%- if t | length > 1 %}
     union all
     select
         {{ names }}, 'pair', start, null, first.i, second.i, n,
         case first.i * 1000 + second.i
-            {%- for i in t %}
-            {%- for j in range(i, t | length + 1) %}
+            {%- for i in range(1, t | length) %}
+            {%- for j in range(i, t | length) %}
             when {{ i * 1000 + j }} then s_{{ i }}_{{ j }}
             {%- endfor %}
             {%- endfor %}
         end
     from {{ key }}_cohorts
-    cross join (select i from indices where i <= {{ t | length }}) as first
-    inner join (select i from indices where i <= {{ t | length }}) as second
+    cross join (select i from indices where i < {{ t | length }}) as first
+    inner join (select i from indices where i < {{ t | length }}) as second
         on second.i >= first.i
     where is_kept
+    {%- endif %}
     {%- if causalops.panel_groups(shape) %}
     union all
-    select {{ names }}, 'cluster', start, cluster_id, i, null, n, case i {% for i in t %}when {{ i }} then u_{{ i }} {% endfor %}end
+    select {{ names }}, 'cluster', start, cluster_id, i, null, n, {{ causalops.panel_step(t) }}
     from {{ key }}_clusters
     cross join (select i from indices where i <= {{ t | length }}) as steps
     {%- endif %}
@@ -51,6 +53,13 @@
     select {{ names }}, 'cluster', start, cluster_id, i, null, count(*), sum(u) from {{ key }}_kept group by start, cluster_id, i
     {%- endif %}
     {%- endif %}
+{%- endmacro %}
+
+{# The sum of paths in period i; the last follows from the others, as paths sum to zero. #}
+{% macro panel_step(t) -%}
+    {%- if t | length == 1 -%}0.0
+    {%- else -%}case i {% for i in t[:-1] %}when {{ i }} then u_{{ i }} {% endfor %}else -({{ 'u_' ~ t[:-1] | join(' + u_') }}) end
+    {%- endif -%}
 {%- endmacro %}
 
 {% macro panel_nothing() -%}

@@ -27,7 +27,7 @@
         {%- for metric in metrics %},
         held.v_{{ metric.slot }} as y_{{ loop.index }}
         {%- endfor %}
-    from ({{ causalops.dataset_rows(source, keeps_unit=true, is_due=is_due) }}) as held
+    from ({{ causalops.dataset_rows(source, keeps_types=true, is_due=is_due) }}) as held
 {%- endmacro %}
 
 {# The outcome columns of a dataset analysis, in the file's order. #}

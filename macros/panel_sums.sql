@@ -5,7 +5,7 @@
     {%- set source = {'payload': shape.payload.source, 'input_model': shape.input_model} %}
 {{ key }}_rows as (
     {# Never is later than any time. #}
-    select unit_id, cluster_id, period, coalesce(treated_from, {{ causalops.double_literal('1e15') }}) as treated_from, is_treated, is_on, y_1
+    select unit_id, cluster_id, period, coalesce(treated_from, {{ causalops.time_literal(shape.payload.source.treated_from, 1e15) }}) as treated_from, is_treated, is_on, y_1
     from ({{ causalops.panel_rows(source, [metric], is_due=true) }}) as held
     where is_placed{{ '' if shape.payload.source.unit else ' and y_1 is not null' }}
 ),
@@ -18,23 +18,24 @@
 
 {% macro panel_paths(key, shape) -%}
     {%- set periods = shape.payload.periods -%}
-    {%- set t = range(1, periods | length + 1) %}
+    {%- set t = range(1, periods | length + 1) -%}
+    {#- Paths sum to zero: the last period follows from the others. #}
+    {%- set steps = range(1, periods | length) %}
 {{ key }}_units as (
     select
         unit_id,
         {{ 'min(cluster_id)' if shape.payload.source.cluster else 'cast(null as ' ~ dbt.type_string() ~ ')' }} as cluster_id,
         {{ 'case when min(cluster_id) < max(cluster_id) then 1 else 0 end' if shape.payload.source.cluster else '0' }} as is_moved,
-        count(*) as n_seen,
         count(y_1) as n_values,
         {%- if shape.payload.source.treated_from %}
         max(treated_from) as treated_from,
-        sum(treated_from) as sum_treated_from,
+        min(treated_from) as least_treated_from,
         {%- else %}
         min(case when is_on = 1 then period end) as treated_from,
         max(case when is_on = 0 then period end) as last_untreated,
         {%- endif %}
         {%- for i in t %}
-        sum(case when period = {{ causalops.double_literal(periods[i - 1]) }} then y_1 end) as y_{{ i }}{{ ',' if not loop.last }}
+        sum(case when period = {{ causalops.time_literal(shape.payload.source.time, periods[i - 1]) }} then y_1 end) as y_{{ i }}{{ ',' if not loop.last }}
         {%- endfor %}
     from {{ key }}_rows
     group by unit_id
@@ -55,24 +56,20 @@
         is_moved,
         n_values,
         start,
-        level,
         case
             when level is not null then {{ t | length }}
             else {% for i in t %}case when y_{{ i }} is null then 0 else 1 end{{ ' + ' if not loop.last }}{% endfor %}
         end as n_present,
         level is not null and coalesce(start > {{ causalops.double_literal(periods[0]) }}, true) as is_kept,
         {%- if shape.payload.source.treated_from %}
-        {# No value is larger than the largest, so they are all equal when their sum is that of equal ones. #}
-        case
-            when n_seen * treated_from - sum_treated_from > 1e-9 * abs(n_seen * treated_from) then 1
-            else 0
-        end as is_switched,
+        case when least_treated_from < treated_from then 1 else 0 end as is_switched,
         {%- else %}
         case when treated_from < last_untreated then 1 else 0 end as is_switched,
         {%- endif %}
-        {%- for i in t %}
-        y_{{ i }} - level as u_{{ i }}{{ ',' if not loop.last }}
+        {%- for i in steps %}
+        y_{{ i }} - level as u_{{ i }},
         {%- endfor %}
+        level
     from {{ key }}_levels
 ),
 
@@ -87,15 +84,13 @@
         sum(n_present) as n_present,
         sum(is_switched) as n_switched_off,
         sum(is_moved) as n_moved,
-        sum(level) as level,
-        {%- for i in t %}
+        {%- for i in steps %}
         sum(u_{{ i }}) as u_{{ i }},
+        {%- for j in range(i, t | length) %}
+        sum(u_{{ i }} * u_{{ j }}) as s_{{ i }}_{{ j }},
         {%- endfor %}
-        {%- for i in t %}
-        {%- for j in range(i, t | length + 1) %}
-        sum(u_{{ i }} * u_{{ j }}) as s_{{ i }}_{{ j }}{{ ',' if not loop.last }}
-        {%- endfor %}{{ ',' if not loop.last }}
         {%- endfor %}
+        sum(level) as level
     from {{ key }}_paths
     group by start, is_kept
 ),
@@ -120,10 +115,10 @@
     select
         cast({{ by }} as {{ dbt.type_string() }}) as cluster_id,
         start,
-        count(*) as n,
-        {%- for i in t %}
-        sum(u_{{ i }}) as u_{{ i }}{{ ',' if not loop.last }}
+        {%- for i in steps %}
+        sum(u_{{ i }}) as u_{{ i }},
         {%- endfor %}
+        count(*) as n
     from {{ key }}_paths
     where is_kept
     group by {{ by }}, start
@@ -152,7 +147,7 @@
     select
         cluster_id,
         {% if shape.payload.source.treated_from %}treated_from{% else %}case when is_treated = 1 then starts.start end{% endif %} as treated_from,
-        case period {% for period in periods %}when {{ causalops.double_literal(period) }} then {{ loop.index }} {% endfor %}end as i,
+        case period {% for period in periods %}when {{ causalops.time_literal(shape.payload.source.time, period) }} then {{ loop.index }} {% endfor %}end as i,
         y_1 - shifts.shift as u,
         case when is_on = 0 and is_treated = 1 and period > starts.start then 1 else 0 end as is_off
     from {{ key }}_rows as held
@@ -184,6 +179,12 @@
 {# The first period at or after `treated_from`, NULL when there is none. #}
 {% macro first_treated_period(periods) -%}
     case {% for period in periods %}when treated_from <= {{ causalops.double_literal(period) }} then {{ causalops.double_literal(period) }} {% endfor %}end
+{%- endmacro %}
+
+{# A point in time in the type of its column: whole numbers are compared and hashed faster. #}
+{% macro time_literal(stamp, value) -%}
+    {%- if stamp and stamp.is_integer -%}cast({{ value | int }} as {{ dbt.type_bigint() }})
+    {%- else -%}{{ causalops.double_literal(value) }}{%- endif -%}
 {%- endmacro %}
 
 {% macro double_literal(value) -%}

@@ -1,8 +1,9 @@
 -- grain: experiment_id, analysis, metric, part, start, cluster_id, i, j. everything that difference-in-differences
 -- needs: counts of what was found and left out, and by cohort (start NULL = never treated) sums of unit paths
 -- (mean), of their products (pair), of their levels, and by cluster. paths are less the mean of their
--- unit. rows of repeated cross-sections are paths of one period, less the level of all. panels of more than 120
--- periods are left out, and refused by the statistics. only due experiments have a shape.
+-- unit, so the last period's products follow from the others. rows of repeated cross-sections are paths of one
+-- period, less the level of all. panels of more than 120 periods are left out, and refused by the statistics.
+-- only due experiments have a shape.
 {%- set shapes = causalops.panel_shapes(ref('causalops', 'experiment_panel_shapes')) -%}
 {%- set longest = [1] -%}
 {%- for shape in shapes -%}

@@ -42,6 +42,7 @@ def bad_tables() -> dict[str, tuple[pd.DataFrame, str, tuple[str, str]]]:
         "no_control": (base[base["unit"] < 10], keys, ("skipped", "no_control")),
         "no_treated": (base[base["unit"] > 9], keys, ("skipped", "no_treated")),
         "always": (early, keys, ("skipped", "always_treated")),
+        "one_period": (base[base["t"] == 3], keys, ("skipped", "always_treated")),
         "twice": (pd.concat([base, base[:1]]), keys, ("skipped", "duplicate_unit_periods")),
         "gaps": (gaps, keys, ("skipped", "unbalanced_panel")),
         "one_gap": (few, keys, ("warning", "incomplete_units_dropped")),

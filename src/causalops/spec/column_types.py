@@ -16,7 +16,7 @@ def is_numeric(type_name: str) -> bool:
 def is_integer(type_name: str) -> bool:
     """Whether every value is a whole number that a double holds, so that no cast can fail."""
     sizes = ("TINYINT", "SMALLINT", "INTEGER", "INT", "BIGINT")
-    return type_name.upper().removeprefix("U") in sizes
+    return type_name.upper() in sizes
 
 
 def time_kind(type_name: str) -> str:

@@ -91,7 +91,7 @@ def _panel(
     cells, sums = np.zeros(size), np.zeros(size)
     cells[cohort, mean["i"] - 1], sums[cohort, mean["i"] - 1] = mean["n"], mean["total"]
     means = sums / np.maximum(cells, 1.0)
-    spread = _spread(parts.get("pair", _EMPTY), starts, cells, means)
+    spread = _spread(parts.get("pair", _EMPTY), starts, cells, means, is_panel)
     level = parts.get("level", _EMPTY)
     if is_panel:
         levels = means + (level["total"] / level["n"])[np.argsort(level["start"])][:, None]
@@ -114,7 +114,9 @@ def _panel(
                  moments, levels, None if is_clustered else totals)  # fmt: skip
 
 
-def _spread(pair: dict[str, Any], starts: Floats, cells: Floats, means: Floats) -> Floats:
+def _spread(
+    pair: dict[str, Any], starts: Floats, cells: Floats, means: Floats, is_panel: bool
+) -> Floats:
     """Centred cross-products (C, T, T) from sums of products."""
     n_cohorts, n_periods = cells.shape
     spread = np.zeros((n_cohorts, n_periods, n_periods))
@@ -124,6 +126,9 @@ def _spread(pair: dict[str, Any], starts: Floats, cells: Floats, means: Floats) 
     # What is smaller than the rounding of its own terms is zero.
     centred[np.abs(centred) <= ROUNDING * np.abs(common)] = 0.0
     spread[cohort, i, j] = spread[cohort, j, i] = centred
+    if is_panel:  # paths sum to zero, so the last period follows from the others
+        spread[:, -1, :-1] = spread[:, :-1, -1] = -spread[:, :-1, :-1].sum(axis=1)
+        spread[:, -1, -1] = -spread[:, -1, :-1].sum(axis=1)
     return spread
 
 
