@@ -158,6 +158,11 @@ class Project:
         with self.opened() as connection:
             return connection.execute(sql).fetchall()
 
+    def estimates(self, experiment: str, where: str = "true") -> pd.DataFrame:
+        """The current estimates of one experiment."""
+        own = f"experiment_id = '{experiment}' and {where}"
+        return self.query(f"select * from experiment_estimates where {own}")
+
     def relations(self) -> set[str]:
         """Every table and view in the database."""
         if not self.database.exists():

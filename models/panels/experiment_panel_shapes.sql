@@ -3,7 +3,7 @@
 -- holds them beside the mapping of the registry, so that it can shape the query of the panel's moments.
 {%- set registry = ref('causalops', 'registry') -%}
 {%- set sources = [] -%}
-{%- for source in causalops.registry_rows(registry, 'dataset') if source.payload.design == 'did' and not source.payload.needs_rows -%}
+{%- for source in causalops.registry_rows(registry, 'dataset') if source.payload.design == 'did' -%}
     {%- do sources.append(source) -%}
 {%- endfor %}
 

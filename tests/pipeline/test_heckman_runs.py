@@ -78,14 +78,10 @@ def project(new_project: Callable[..., Project]) -> Project:
     return made
 
 
-def estimates(project: Project, name: str) -> pd.DataFrame:
-    return project.query(f"select * from experiment_estimates where experiment_id = '{name}'")
-
-
 def test_published_numbers(project: Project) -> None:
     cases = json.loads((REFERENCE / "cases.json").read_text())["cases"]
     want = next(case for case in cases if case["id"] == "heckman_mroz_twostep")["expected"]
-    found = estimates(project, "wages").query("analysis == 'main'")
+    found = project.estimates("wages").query("analysis == 'main'")
     own = found[found["estimand"] == "corrected_effect"].set_index(["method", "term"])
     head = own.loc[("two_step", "effect")]
     assert head["is_headline"]
@@ -133,7 +129,7 @@ def test_checks(project: Project) -> None:
 
 
 def test_without_treatment_the_selection_term_is_the_headline(project: Project) -> None:
-    found = estimates(project, "wages_alone")
+    found = project.estimates("wages_alone")
     head = found[found["is_headline"]].iloc[0]
     assert (head["term"], head["variant"]) == ("lambda", "inlf")
     assert head["estimate"] == pytest.approx(0.0322619, abs=5e-8)
@@ -143,13 +139,13 @@ def test_without_treatment_the_selection_term_is_the_headline(project: Project) 
 
 
 def test_no_exclusion_warns_and_keeps_the_numbers(project: Project) -> None:
-    head = estimates(project, "no_exclusion").query("is_headline").iloc[0]
+    head = project.estimates("no_exclusion").query("is_headline").iloc[0]
     assert (head["status"], head["reason_code"]) == ("warning", "no_exclusion")
     assert head["std_error"] > 0
 
 
 def test_bounds_of_a_lottery(project: Project) -> None:
-    found = estimates(project, "lottery")
+    found = project.estimates("lottery")
     head = found[found["is_headline"]].iloc[0]
     assert head["ci_low"] < 0.5 < head["ci_high"]
     bounds = found[found["method"] == "lee_bounds"].set_index("term")
@@ -160,7 +156,7 @@ def test_bounds_of_a_lottery(project: Project) -> None:
 
 @pytest.mark.parametrize("name", BAD)
 def test_bad_input_is_a_row_with_its_reason(project: Project, name: str) -> None:
-    head = estimates(project, name).query("is_headline")
+    head = project.estimates(name).query("is_headline")
     assert len(head) == 1
     row = head.iloc[0]
     assert (row["status"], row["reason_code"]) == ("skipped", BAD[name][1])

@@ -111,15 +111,8 @@ def built(new_project: Callable[..., Project]) -> Project:
     return project
 
 
-def estimates(project: Project, name: str, where: str = "true") -> pd.DataFrame:
-    with project.opened() as connection:
-        return connection.sql(
-            f"select * from experiment_estimates where experiment_id = '{name}' and {where}"
-        ).df()
-
-
 def one(project: Project, name: str, where: str) -> pd.Series:
-    found = estimates(project, name, where)
+    found = project.estimates(name, where)
     assert len(found) == 1, (where, found[["analysis", "method", "term", "ci_kind"]])
     return found.iloc[0]
 
@@ -161,7 +154,7 @@ def test_textbook_cases(built: Project, name: str, case: str) -> None:
     assert [ols["estimate"], ols["std_error"]] == pytest.approx(
         [want["ols"]["estimate"], want["ols"]["se"]], rel=1e-6
     )
-    stage = estimates(built, name, "metric = 'lwage' and estimand = 'first_stage' "
+    stage = built.estimates(name, "metric = 'lwage' and estimand = 'first_stage' "
                       "and se_kind = 'classic'")  # fmt: skip
     assert dict(zip(stage["term"], stage["estimate"], strict=True)) == pytest.approx(
         want["first_stage"]["coef"], rel=1e-6
@@ -183,7 +176,7 @@ def test_headlines_are_fixed_by_the_file(built: Project) -> None:
     kinds = {"card_iv": ("anderson_rubin", "ok"), "mroz_iv": ("fixed", "ok"),
              "drawn_iv": ("fixed", "ok")}  # fmt: skip
     for name, (kind, status) in kinds.items():
-        for metric in estimates(built, name)["metric"].unique():
+        for metric in built.estimates(name)["metric"].unique():
             row = one(built, name, f"is_headline and metric = '{metric}'")
             assert row["ci_kind"] == kind
             # Most rows of the secondary outcome are incomplete, and say so.
@@ -205,7 +198,7 @@ def test_alternatives_and_instruments_that_agree(built: Project) -> None:
     assert check(built, "card_iv", "overidentification", "lwage")["reason_code"] == (
         "just_identified"
     )
-    found = estimates(built, "mroz_iv", "analysis like 'robustness:%' and estimand = 'late' "
+    found = built.estimates("mroz_iv", "analysis like 'robustness:%' and estimand = 'late' "
                       "and metric = 'lwage' and se_kind = 'hc1'")  # fmt: skip
     assert set(found["analysis"]) == {
         "robustness:ols", "robustness:liml", "robustness:mother_only"

@@ -82,14 +82,10 @@ def project(new_project: Callable[..., Project]) -> Project:
     return made
 
 
-def estimates(project: Project, name: str) -> pd.DataFrame:
-    return project.query(f"select * from experiment_estimates where experiment_id = '{name}'")
-
-
 def test_published_numbers(project: Project) -> None:
     cases = json.loads((REFERENCE / "cases.json").read_text())["cases"]
     want = next(case for case in cases if case["id"] == "rd_gov_transfers")["expected"]
-    found = estimates(project, "transfers_rdd").query("metric == 'support' and analysis == 'main'")
+    found = project.estimates("transfers_rdd").query("metric == 'support' and analysis == 'main'")
     rows = found.set_index("ci_kind")
     head = rows.loc["robust_bias_corrected"]
     assert head["is_headline"]
@@ -110,7 +106,7 @@ def test_published_numbers(project: Project) -> None:
 
 
 def test_alternatives_and_the_specification_curve(project: Project) -> None:
-    found = estimates(project, "transfers_rdd").query("metric == 'support'")
+    found = project.estimates("transfers_rdd").query("metric == 'support'")
     names = {name.removeprefix("robustness:") for name in found["analysis"]} - {"main"}
     assert names == {
         "donut", "half_bandwidth", "double_bandwidth", "local_quadratic", "uniform_kernel",
@@ -171,14 +167,14 @@ def test_the_largest_values_have_bins(project: Project) -> None:
 
 
 def test_a_listed_alternative_without_a_bandwidth_is_a_row(project: Project) -> None:
-    found = estimates(project, "one_side")
+    found = project.estimates("one_side")
     [row] = found[found["analysis"] == "robustness:donut"].to_dict("records")
     assert (row["status"], row["reason_code"]) == ("skipped", "no_units_one_side")
     assert not row["is_headline"]
 
 
 def test_fuzzy(project: Project) -> None:
-    found = estimates(project, "grants")
+    found = project.estimates("grants")
     head = found[found["is_headline"]].iloc[0]
     assert head["estimand"] == "rd_late"
     assert head["ci_low"] < 2 < head["ci_high"]
@@ -201,7 +197,7 @@ def test_fuzzy(project: Project) -> None:
 
 @pytest.mark.parametrize("name", BAD)
 def test_bad_input_is_a_row_with_its_reason(project: Project, name: str) -> None:
-    head = estimates(project, name).query("is_headline")
+    head = project.estimates(name).query("is_headline")
     assert len(head) == 1
     row = head.iloc[0]
     assert (row["status"], row["reason_code"]) == ("skipped", BAD[name][1])

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from causalops.estimators.quasi.inputs import MAIN, Analysis, Metric, Study
+from causalops.estimators.quasi.inputs import MAIN, Analysis, Metric, Study, studies
 from causalops.estimators.quasi.specification import specification_rows
 from causalops.estimators.rulings import ruled
 from causalops.inference import Inference, finite, unavailable
@@ -24,6 +24,18 @@ from causalops.verdicts import adjust, decide
 Data = TypeVar("Data")
 MetricRows = Callable[[Analysis, Metric, Data], list[Row]]
 _PLACEBO_LEVEL = 0.05
+
+
+def design_rows(
+    design: str, due: Any, registry: Any, metric_rows: MetricRows[Data],
+    data_of: Callable[[Analysis], Data], estimand: str,
+) -> list[Row]:  # fmt: skip
+    """Every row of the due studies of one design; the arguments are those of `study_rows`."""
+    return [
+        row
+        for study in studies(due, registry, design)
+        for row in study_rows(study, metric_rows, data_of, estimand)
+    ]
 
 
 def study_rows(

@@ -14,7 +14,7 @@ import numpy as np
 
 from causalops.estimators.quasi import aggregation as ag
 from causalops.estimators.quasi import two_by_two as tb
-from causalops.estimators.quasi.analysis import refused, study_rows
+from causalops.estimators.quasi.analysis import design_rows, refused
 from causalops.estimators.quasi.did_alternatives import alternatives
 from causalops.estimators.quasi.did_checks import data_checks, effect_checks
 from causalops.estimators.quasi.did_curves import event_study
@@ -33,7 +33,7 @@ from causalops.estimators.quasi.did_rows import (
 )
 from causalops.estimators.quasi.did_sides import of_effects, of_panel
 from causalops.estimators.quasi.group_time import GroupTime
-from causalops.estimators.quasi.inputs import Analysis, Metric, studies
+from causalops.estimators.quasi.inputs import Analysis, Metric
 from causalops.estimators.quasi.lone_treatment import lone_inference
 from causalops.estimators.quasi.panel_problems import problem, single
 from causalops.estimators.quasi.panel_tables import Panel, PanelTables
@@ -43,16 +43,11 @@ from causalops.results import Row
 def run(due: Any, registry: Any, shapes: Any, moments: Any) -> list[Row]:
     """Result rows of every due `did` from the moments of its panels."""
     tables = PanelTables(shapes, moments)
-    return [
-        row for study in studies(due, registry, "did")
-        for row in study_rows(study, metric_rows, tables.of, ESTIMAND)
-    ]  # fmt: skip
+    return design_rows("did", due, registry, metric_rows, tables.of, ESTIMAND)
 
 
 def metric_rows(analysis: Analysis, metric: Metric, data: Mapping[str, Panel | str]) -> list[Row]:
     """Every row of one metric in one analysis."""
-    if analysis.names("covariate"):
-        return refused(analysis, metric, "method_not_available", estimand=ESTIMAND)
     panel = data[metric.name]
     if isinstance(panel, str):
         return refused(analysis, metric, panel, estimand=ESTIMAND)

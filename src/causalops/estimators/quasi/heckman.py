@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from causalops.estimators.quasi.analysis import estimate, refused_alternatives, study_rows
+from causalops.estimators.quasi.analysis import design_rows, estimate, refused_alternatives
 from causalops.estimators.quasi.heckman_checks import check_rows, quality_rows
-from causalops.estimators.quasi.inputs import Analysis, DatasetRows, Metric, Rows, studies
+from causalops.estimators.quasi.inputs import Analysis, DatasetRows, Metric, Rows
 from causalops.estimators.quasi.lee_bounds import LeeBounds, lee_bounds
 from causalops.estimators.quasi.row_quality import repeated_units
 from causalops.estimators.quasi.selection import Selection, failed, naive_ols, two_step
@@ -28,12 +28,7 @@ _ORDER = ("rho_outside", "no_exclusion", "lambda_nearly_collinear")
 
 def run(due: Any, registry: Any, rows: Any) -> list[Row]:
     """Rows of every due experiment on a selected sample."""
-    data = DatasetRows(rows)
-    return [
-        row
-        for study in studies(due, registry, "heckman")
-        for row in study_rows(study, _metric_rows, data.of, ESTIMAND)
-    ]
+    return design_rows("heckman", due, registry, _metric_rows, DatasetRows(rows).of, ESTIMAND)
 
 
 def headline_term(analysis: Analysis) -> str:

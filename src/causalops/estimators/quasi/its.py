@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from causalops.estimators.quasi.analysis import curve, estimate, refused, study_rows
+from causalops.estimators.quasi.analysis import curve, design_rows, estimate, refused
 from causalops.estimators.quasi.autoregression import reml
-from causalops.estimators.quasi.inputs import Analysis, DatasetRows, Metric, Rows, studies
+from causalops.estimators.quasi.inputs import Analysis, DatasetRows, Metric, Rows
 from causalops.estimators.quasi.its_checks import design_checks, model_checks, placebo_check
 from causalops.estimators.quasi.its_series import Prepared, label, prepared
 from causalops.estimators.quasi.projection import (
@@ -77,12 +77,7 @@ class Fitted:
 
 def run(due: Any, registry: Any, rows: Any) -> list[Row]:
     """Result rows of every due `its`."""
-    data = DatasetRows(rows)
-    return [
-        row
-        for study in studies(due, registry, "its")
-        for row in study_rows(study, _metric_rows, data.of, LEVEL)
-    ]
+    return design_rows("its", due, registry, _metric_rows, DatasetRows(rows).of, LEVEL)
 
 
 def _metric_rows(analysis: Analysis, metric: Metric, rows: Rows) -> list[Row]:

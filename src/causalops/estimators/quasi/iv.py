@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from causalops.estimators.quasi import anderson_rubin as ar
-from causalops.estimators.quasi.analysis import curve, estimate, refused, study_rows
+from causalops.estimators.quasi.analysis import curve, design_rows, estimate, refused
 from causalops.estimators.quasi.gram_tables import (
     Block,
     Key,
@@ -21,7 +21,7 @@ from causalops.estimators.quasi.gram_tables import (
     residuals_of,
 )
 from causalops.estimators.quasi.gram_tables import residuals as residual_rows
-from causalops.estimators.quasi.inputs import Analysis, Metric, studies
+from causalops.estimators.quasi.inputs import Analysis, Metric
 from causalops.estimators.quasi.iv_checks import check_rows
 from causalops.estimators.quasi.iv_system import Instrumented, instrumented
 from causalops.estimators.quasi.regression import CLASSIC, Fit
@@ -43,7 +43,7 @@ TWO_STAGE, LIML = "two_stage_least_squares", "liml"
 
 @dataclass(frozen=True)
 class Tables:
-    """The two small tables of all due studies, by block."""
+    """The two small tables of all due by block."""
 
     grams: dict[Key, Block]
     moments: dict[Key, list[dict[str, Any]]]
@@ -52,8 +52,7 @@ class Tables:
 def run(due: Any, registry: Any, gram: Any, moments: Any) -> list[Row]:
     """Result rows of every due `iv` from its Gram matrices and residual moments."""
     tables = Tables(blocks(gram), residual_rows(moments))
-    return [row for study in studies(due, registry, "iv")
-            for row in study_rows(study, _metric_rows, lambda _: tables, LATE)]  # fmt: skip
+    return design_rows("iv", due, registry, _metric_rows, lambda _: tables, LATE)
 
 
 def _metric_rows(analysis: Analysis, metric: Metric, tables: Tables) -> list[Row]:

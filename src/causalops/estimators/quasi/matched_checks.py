@@ -15,6 +15,7 @@ from causalops.estimators.quasi.matching import Matches, pairs
 from causalops.estimators.quasi.overlap import overlap
 from causalops.estimators.quasi.propensity import Propensity
 from causalops.estimators.quasi.rosenbaum import sensitivity
+from causalops.estimators.quasi.row_quality import MOST, missing_values
 from causalops.inference import Inference
 from causalops.moments import Floats
 from causalops.results import Row
@@ -22,7 +23,6 @@ from causalops.results import Row
 BALANCED, IMBALANCED = 0.1, 0.25  # standardised differences (Austin 2009; Stuart 2010)
 OUTSIDE = 0.1  # share of treated without untreated units of their score
 UNMATCHED = 0.5
-LOST = 0.5
 _LEVEL = 0.05
 _BINS = 20
 
@@ -46,10 +46,9 @@ def sample_checks(
     """Missing values, incomplete units, collinear columns, and whether a score exists."""
     counts = units.counts
     rows = [
-        _lost(analysis, metric, "balanced_panel", counts.n_incomplete, counts.n_units,
-              "incomplete_units_dropped", "unbalanced_panel"),
-        _lost(analysis, metric, "missing_values", counts.n_missing, counts.n_units,
-              "incomplete_rows", "incomplete_rows", {"by_column": counts.by_column or None}),
+        _balanced_panel(analysis, metric, counts.n_incomplete, counts.n_units),
+        missing_values(analysis, metric, counts.n_missing, counts.n_units,
+                       {"by_column": counts.by_column or None}),
     ]  # fmt: skip
     left_out = dict(score.columns.left_out)
     rows.append(check(
@@ -64,15 +63,13 @@ def sample_checks(
     return rows
 
 
-def _lost(
-    analysis: Analysis, metric: Metric, name: str, n: int, total: int, reason: str,
-    failed: str, details: dict[str, object] | None = None,
-) -> Row:  # fmt: skip
+def _balanced_panel(analysis: Analysis, metric: Metric, n: int, total: int) -> Row:
+    """Units without every period are dropped: any warns, more than half fails."""
     share = n / total
-    status = "pass" if n == 0 else "warn" if share <= LOST else "fail"
-    code = {"pass": None, "warn": reason, "fail": failed}[status]
-    return check(analysis, metric, name, status, code, details, value=share,
-                 value_name="share", threshold=LOST, n=n)  # fmt: skip
+    status = "pass" if n == 0 else "warn" if share <= MOST else "fail"
+    code = {"pass": None, "warn": "incomplete_units_dropped", "fail": "unbalanced_panel"}[status]
+    return check(analysis, metric, "balanced_panel", status, code, value=share,
+                 value_name="share", threshold=MOST, n=n)  # fmt: skip
 
 
 def evidence_rows(analysis: Analysis, metric: Metric, what: Evidence, headline: Row) -> list[Row]:

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from causalops.estimators.quasi import doubly_robust as dr
-from causalops.estimators.quasi.analysis import check, estimate, refused, study_rows
-from causalops.estimators.quasi.inputs import Analysis, DatasetRows, Metric, Rows, studies
+from causalops.estimators.quasi.analysis import check, design_rows, estimate, refused
+from causalops.estimators.quasi.inputs import Analysis, DatasetRows, Metric, Rows
 from causalops.estimators.quasi.matched_checks import Evidence, evidence_rows, sample_checks
 from causalops.estimators.quasi.matched_units import Refusal, Units, units_of
 from causalops.estimators.quasi.matching import CALIPER, Matches, match
@@ -40,9 +40,7 @@ _DOUBLY_ROBUST = {
 
 def run(due: Any, registry: Any, rows: Any) -> list[Row]:
     """Result rows of every due `matched_did`."""
-    data = DatasetRows(rows)
-    return [row for study in studies(due, registry, "matched_did")
-            for row in study_rows(study, _metric_rows, data.of, ESTIMAND)]  # fmt: skip
+    return design_rows("matched_did", due, registry, _metric_rows, DatasetRows(rows).of, ESTIMAND)
 
 
 @dataclass(frozen=True)

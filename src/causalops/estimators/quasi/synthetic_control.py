@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from causalops.estimators.quasi.analysis import curve, estimate, refused, study_rows
-from causalops.estimators.quasi.inputs import Analysis, DatasetRows, Metric, Rows, studies
+from causalops.estimators.quasi.analysis import curve, design_rows, estimate, refused
+from causalops.estimators.quasi.inputs import Analysis, DatasetRows, Metric, Rows
 from causalops.estimators.quasi.synthetic_checks import (
     fit_check,
     in_space_check,
@@ -58,11 +58,7 @@ class Result:
 def run(due: Any, registry: Any, rows: Any) -> list[Row]:
     """Result rows of every due `synthetic_control`."""
     data = DatasetRows(rows)
-    return [
-        row
-        for study in studies(due, registry, "synthetic_control")
-        for row in study_rows(study, _metric_rows, data.of, ATT)
-    ]
+    return design_rows("synthetic_control", due, registry, _metric_rows, data.of, ATT)
 
 
 def _metric_rows(analysis: Analysis, metric: Metric, rows: Rows) -> list[Row]:
