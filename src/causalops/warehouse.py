@@ -99,18 +99,22 @@ def _yaml(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def open_database(path: Path) -> Source:
-    """The views of a closed DuckDB file, read-only.
+def connect(path: Path) -> Any:
+    """A connection to a closed DuckDB file, read-only.
 
-    Raises WarehouseError when the file is missing, held by another process, unreadable, or without
-    the views.
+    Raises WarehouseError when the file is missing, held by another process, or unreadable.
     """
     if not path.is_file():
         raise WarehouseError(f"There is no database at {path}. Run dbt first.")
     try:
-        connection = duckdb.connect(str(path), read_only=True)
+        return duckdb.connect(str(path), read_only=True)
     except duckdb.Error as error:
         raise WarehouseError(_open_failure(path, str(error))) from error
+
+
+def open_database(path: Path) -> Source:
+    """The views of a closed DuckDB file; raises WarehouseError as `connect`, or without views."""
+    connection = connect(path)
     schemas = connection.execute(
         "select table_schema from information_schema.tables"
         " where table_name = 'experiment_scorecard' order by table_schema"

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 import pandas as pd
 import pytest
 import small_shop as shop
+from click.testing import CliRunner
 from harness import Project
+
+from causalops.cli import main
 
 OLD = "2015-03-02"
 VERSIONS = (
@@ -32,6 +37,8 @@ class Step:
     n_results: int
     history: dict[str, list[str]]
     views: dict[str, pd.DataFrame] = field(default_factory=dict)
+    explained: dict[str, Any] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
 
 
 def state(project: Project) -> Step:
@@ -44,6 +51,29 @@ def state(project: Project) -> Step:
         for name in ("estimates", "checks", "scorecard", "catalog")
     }
     return Step(versions, rows, project.published(history=True), views)
+
+
+def explained(project: Project, *arguments: str) -> dict[str, Any]:
+    """What `causalops explain` says."""
+    where = ["--project-dir", str(project.root), "--format", "json"]
+    result = CliRunner().invoke(main, ["explain", *where, *arguments])
+    assert result.exit_code == 0, result.output
+    document: dict[str, Any] = json.loads(result.output)
+    return document
+
+
+def table_counts(project: Project) -> dict[str, int]:
+    """Rows of every table of the package; of the append-only ones those of the last run."""
+    [(run_id,)] = project.rows("select distinct run_id from experiment_due")
+    tables = project.rows(
+        "select table_name from duckdb_tables() where schema_name = 'main_causalops'"
+    )
+    stamped = ("experiment_results", "experiment_versions")
+    where = dict.fromkeys(stamped, f" where run_id = '{run_id}'")
+    return {
+        name: project.rows(f"select count(*) from {name}{where.get(name, '')}")[0][0]
+        for (name,) in tables
+    }
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +112,9 @@ def life(new_project: Callable[..., Project]) -> dict[str, Step]:
     declared["metrics"]["revenue"]["window_days"] = 4
     project.table("orders", orders, **declared)
     step("window")
+    steps["window"].explained = explained(project)
+    steps["window"].counts = table_counts(project)
+    shutil.copytree(project.root / "target", project.root / "runs" / "window")
 
     step("older_day", "run", "--vars", json.dumps({"causalops_as_of": "2025-03-09"}))
 
@@ -102,6 +135,9 @@ def life(new_project: Callable[..., Project]) -> dict[str, Step]:
     step("results_alone", "run", "-s", "experiment_results")
     step("results_alone_again", "run", "-s", "experiment_results")
     step("full_refresh", "run", "--full-refresh")
+    kept = ("--artifacts", str(project.root / "runs"))
+    run_id = steps["window"].explained["run_id"]
+    steps["full_refresh"].explained = explained(project, run_id[:8], *kept)
     return steps
 
 
@@ -216,3 +252,32 @@ def _check(step: Step, experiment: str, name: str) -> pd.Series:
 def _catalog(step: Step, experiment: str) -> pd.Series:
     frame = step.views["catalog"]
     return frame[frame["experiment_id"] == experiment].iloc[0]
+
+
+def test_explain_counts_what_is_there(life: dict[str, Step]) -> None:
+    """Every table of the package, and only the experiment that the run computed."""
+    step = life["window"]
+    rows = {node["unique_id"].split(".")[2]: node["rows"] for node in step.explained["nodes"]
+            if node["unique_id"].startswith("model.causalops.")
+            and node["rows"] is not None}  # fmt: skip
+    alias = {name: name if name.startswith("experiment_") else f"experiment_{name}"
+             for name in rows}  # fmt: skip
+    counts = {name: n for name, n in step.counts.items() if name != "experiment_designs"}
+    assert {alias[name]: count for name, count in rows.items()} == counts
+    alpha, shared = step.explained["experiments"]
+    assert (alpha["name"], alpha["version"], shared["name"]) == ("alpha", 2, "(shared)")
+    work = sum(node["seconds"] for node in step.explained["nodes"])
+    assert 0 < alpha["seconds"] < work
+    assert alpha["seconds"] + shared["seconds"] == pytest.approx(work)
+    serves = {node["node"]: node["serves"] for node in step.explained["nodes"]}
+    assert serves["orders"] == serves["ab_test"] == ["alpha"]
+
+
+def test_explain_of_an_earlier_run_counts_only_what_it_appended(life: dict[str, Step]) -> None:
+    before, after = life["window"].explained, life["full_refresh"].explained
+    assert after["run_id"] == before["run_id"]
+    assert any("has rebuilt" in note for note in after["notes"])
+    rows = {node["node"]: node["rows"] for node in before["nodes"]}
+    kept = {node["node"]: node["rows"] for node in after["nodes"] if node["rows"] is not None}
+    assert kept == {name: rows[name] for name in ("experiment_results", "experiment_versions")}
+    assert [item["version"] for item in after["experiments"]] == [2, None]

@@ -8,6 +8,7 @@ import click
 
 COMMANDS = {
     "check": "Read every experiment file and say what is wrong, before dbt runs.",
+    "explain": "What a run cost: seconds, rows and bytes, by model and by experiment.",
     "init": "Ask for tables and columns, and write the first files.",
     "new": "Write a commented experiment file.",
     "power": "Plan an experiment: units, days, detectable effects.",

@@ -1,0 +1,1 @@
+"""What a dbt run cost, and for which experiments."""
