@@ -100,8 +100,8 @@ def find_run(place: Path, run_id: str | None = None) -> Run:
     newest = max(held, key=lambda file: file.stat().st_mtime)
     raise OtherRunError(
         f"{place} does not hold run {run_id}: {newest} is of run {held[newest]}. dbt overwrites "
-        "its artifacts: keep them with `dbt build --target-path runs/<name>`, then call "
-        "`causalops explain RUN --artifacts runs`. Without RUN the last run is explained."
+        "its artifacts: copy run_results.json and manifest.json to runs/<name> after each run and "
+        "call `causalops explain RUN --artifacts runs`. Without RUN the last run is explained."
     )
 
 
