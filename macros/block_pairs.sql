@@ -55,16 +55,13 @@
             units.is_capped,
             units.y as unshifted_y
             {%- for name in names %},
-            case when {{ present }} then units.{{ name }} - shift_{{ name }}.shift end as {{ name }}
+            case when {{ present }} then units.{{ name }} - shifts.{{ name }} end as {{ name }}
             {%- endfor %}
         from ({{ causalops.block_units(block, cell=cell) }}) as units
-        {%- for name in names %}
-        inner join shifts as shift_{{ name }}
-            on shift_{{ name }}.experiment_id = units.experiment_id
-            and shift_{{ name }}.analysis = units.analysis
-            and shift_{{ name }}.metric = units.metric
-            and shift_{{ name }}.part = '{{ name }}'
-        {%- endfor %}
+        inner join metric_shifts as shifts
+            on shifts.experiment_id = units.experiment_id
+            and shifts.analysis = units.analysis
+            and shifts.metric = units.metric
     ) as shifted
     group by experiment_id, analysis, metric, {{ cell | join(', ') }}
 {%- endmacro %}

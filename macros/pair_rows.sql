@@ -13,62 +13,105 @@
     where 1 = 0
 {%- endmacro %}
 
-{% macro pair_from_sums(block, pair, cell) -%}
-    {%- set key = pair.a ~ '_' ~ pair.b -%}
-    {%- set outcome = pair.is_outcome -%}
-    {#- Absent units are the population less the units with rows, so the rows are taken off here. -#}
-    {%- set absent = 'sums.n_rows' if pair.is_zero_filled else '0' %}
+{# The pairs of a block from its sums, one row each: a pair is picked by its key, not by a branch of the union,
+   because what a database plans grows with the branches. #}
+{% macro pairs_from_sums(block, pairs, cell) -%}
+    {%- set zero_filled = causalops.pair_keys(pairs | selectattr('is_zero_filled')) %}
     select
-        sums.experiment_id, sums.analysis, sums.metric, '{{ pair.a }}', '{{ pair.b }}',
-        {% for column in cell %}sums.{{ column }}, {% endfor %}
-        sums.n_{{ key }} - {{ absent }},
-        {{ 'sums.n_zero - ' ~ absent if outcome else 'null' }},
-        {{ 'sums.n_capped' if outcome else 'null' }},
-        {{ 'sums.n_nonfinite' if outcome else 'null' }},
-        {{ 'sums.n_pre' if outcome else 'null' }},
-        shift_a.shift, shift_b.shift,
-        sums.sum_a_{{ key }} + {{ absent }} * shift_a.shift,
-        sums.sum_b_{{ key }} + {{ absent }} * shift_b.shift,
-        sums.sum_ab_{{ key }} - {{ absent }} * shift_a.shift * shift_b.shift,
-        {{ 'sums.sum_yyy + ' ~ absent ~ ' * shift_a.shift * shift_a.shift * shift_a.shift' if outcome else 'null' }},
-        {{ 'sums.lowest, sums.highest' if outcome else 'null, null' }}
-    from block_{{ block.block_id }} as sums
-    {{ causalops.pair_shifts('sums', pair) }}
+        experiment_id, analysis, metric, a, b, {{ cell | join(', ') }},
+        n - absent,
+        case when is_outcome then n_zero - absent end,
+        case when is_outcome then n_capped end,
+        case when is_outcome then n_nonfinite end,
+        case when is_outcome then n_pre end,
+        shift_a, shift_b,
+        sum_a + absent * shift_a,
+        sum_b + absent * shift_b,
+        sum_ab - absent * shift_a * shift_b,
+        case when is_outcome then sum_yyy + absent * shift_a * shift_a * shift_a end,
+        case when is_outcome then lowest end,
+        case when is_outcome then highest end
+    from (
+        select
+            sums.experiment_id, sums.analysis, sums.metric, pairs.a, pairs.b, pairs.shift_a, pairs.shift_b,
+            {% for column in cell %}sums.{{ column }}, {% endfor %}
+            pairs.pair_key = 'y_y' as is_outcome,
+            {#- Absent units are the population less the units with rows, so the rows are taken off here. #}
+            {{ 'case when pairs.pair_key in (' ~ zero_filled ~ ') then sums.n_rows else 0 end' if zero_filled else '0' }} as absent,
+            {%- for column in ['n', 'sum_a', 'sum_b', 'sum_ab'] %}
+            case pairs.pair_key
+                {%- for pair in pairs %} when '{{ pair.a }}_{{ pair.b }}' then sums.{{ column }}_{{ pair.a }}_{{ pair.b }}{% endfor %} end as {{ column }},
+            {%- endfor %}
+            sums.sum_yyy, sums.n_zero, sums.n_capped, sums.n_nonfinite, sums.n_pre, sums.lowest, sums.highest
+        from block_{{ block.block_id }} as sums
+        inner join shift_pairs as pairs
+            on pairs.experiment_id = sums.experiment_id
+            and pairs.analysis = sums.analysis
+            and pairs.metric = sums.metric
+            and pairs.pair_key in ({{ causalops.pair_keys(pairs) }})
+    ) as picked
 {%- endmacro %}
 
-{% macro pair_from_absent_units(block, pair, cell) -%}
-    {%- set outcome = pair.is_outcome %}
+{# What absent units give to the pairs that are completed with zeros, of all blocks at once. #}
+{% macro pairs_from_absent_units(zero_filled, cell) %}
     select
-        metrics.experiment_id, metrics.analysis, metrics.metric, '{{ pair.a }}', '{{ pair.b }}',
+        metrics.experiment_id, metrics.analysis, metrics.metric, pairs.a, pairs.b,
         {% for column in cell %}exposure_cells.{{ column }}, {% endfor %}
         exposure_cells.n_units,
-        {{ 'exposure_cells.n_units' if outcome else 'null' }}, null, null, null,
-        shift_a.shift, shift_b.shift,
-        -exposure_cells.n_units * shift_a.shift,
-        -exposure_cells.n_units * shift_b.shift,
-        exposure_cells.n_units * shift_a.shift * shift_b.shift,
-        {{ '-exposure_cells.n_units * shift_a.shift * shift_a.shift * shift_a.shift' if outcome else 'null' }},
+        case when pairs.pair_key = 'y_y' then exposure_cells.n_units end, null, null, null,
+        pairs.shift_a, pairs.shift_b,
+        -exposure_cells.n_units * pairs.shift_a,
+        -exposure_cells.n_units * pairs.shift_b,
+        exposure_cells.n_units * pairs.shift_a * pairs.shift_b,
+        case when pairs.pair_key = 'y_y' then -exposure_cells.n_units * pairs.shift_a * pairs.shift_a * pairs.shift_a end,
         null, null
     from metrics
     inner join exposure_cells
         on exposure_cells.experiment_id = metrics.experiment_id
         and (exposure_cells.exposure_day <= metrics.mature_through or metrics.mature_through is null)
-    {{ causalops.pair_shifts('metrics', pair) }}
-    where metrics.block_id = {{ block.block_id }}
+    inner join shift_pairs as pairs
+        on pairs.experiment_id = metrics.experiment_id
+        and pairs.analysis = metrics.analysis
+        and pairs.metric = metrics.metric
+        and case metrics.block_id
+            {%- for block_id, keys in zero_filled.items() %}
+            when {{ block_id }} then pairs.pair_key in ({{ keys }})
+            {%- endfor %}
+        end
 {%- endmacro %}
 
-{% macro pair_shifts(alias, pair) -%}
-    {%- for side in ['a', 'b'] %}
-    inner join shifts as shift_{{ side }}
-        on shift_{{ side }}.experiment_id = {{ alias }}.experiment_id
-        and shift_{{ side }}.analysis = {{ alias }}.analysis
-        and shift_{{ side }}.metric = {{ alias }}.metric
-        and shift_{{ side }}.part = '{{ pair[side] }}'
-    {%- endfor %}
+{# The keys of pairs as SQL text literals. #}
+{% macro pair_keys(pairs) -%}
+    {%- set keys = [] -%}
+    {%- for pair in pairs -%}{%- do keys.append("'" ~ pair.a ~ '_' ~ pair.b ~ "'") -%}{%- endfor -%}
+    {{ return(keys | join(', ')) }}
 {%- endmacro %}
 
-{# The CTEs block_1, block_2, ...: shifted sums of every block's pairs, by cell. #}
+{# The CTEs of all_pairs: block_1, block_2, ... with the shifted sums of every block's pairs by cell, and the
+   shifts they need, of all parts of a metric in one row and of two parts in one row. #}
 {% macro block_ctes(blocks, cell) -%}
+    {%- set names = blocks | map(attribute='payload') | map(attribute='parts') | sum(start=[]) | map(attribute='name') | unique | list %}
+metric_shifts as (
+    select
+        experiment_id, analysis, metric
+        {%- for name in names %},
+        max(case when part = '{{ name }}' then shift end) as {{ name }}
+        {%- endfor %}
+    from shifts
+    group by experiment_id, analysis, metric
+),
+
+shift_pairs as (
+    select
+        shift_a.experiment_id, shift_a.analysis, shift_a.metric,
+        shift_a.part as a, shift_b.part as b, shift_a.part || '_' || shift_b.part as pair_key,
+        shift_a.shift as shift_a, shift_b.shift as shift_b
+    from shifts as shift_a
+    inner join shifts as shift_b
+        on shift_b.experiment_id = shift_a.experiment_id
+        and shift_b.analysis = shift_a.analysis
+        and shift_b.metric = shift_a.metric
+),
     {%- for block in blocks %}
 block_{{ block.block_id }} as (
     {{ causalops.block_sums(block, cell) }}
@@ -78,15 +121,18 @@ block_{{ block.block_id }} as (
 
 {# Every pair of every block by cell, from those CTEs; `is_square` keeps the pairs of a part with itself. #}
 {% macro all_pairs(blocks, cell, is_square=false) -%}
+    {%- set zero_filled = {} -%}
     {{ causalops.empty_pairs(cell) }}
     {%- for block in blocks %}
-    {%- for pair in causalops.block_pairs(block) if pair.a == pair.b or not is_square %}
+    {%- set pairs = [] -%}
+    {%- for pair in causalops.block_pairs(block) if pair.a == pair.b or not is_square -%}{%- do pairs.append(pair) -%}{%- endfor %}
     union all
-    {{ causalops.pair_from_sums(block, pair, cell) }}
-    {%- if pair.is_zero_filled %}
+    {{ causalops.pairs_from_sums(block, pairs, cell) }}
+    {%- set keys = causalops.pair_keys(pairs | selectattr('is_zero_filled')) -%}
+    {%- if keys -%}{%- do zero_filled.update({block.block_id: keys}) -%}{%- endif -%}
+    {%- endfor %}
+    {%- if zero_filled %}
     union all
-    {{ causalops.pair_from_absent_units(block, pair, cell) }}
+    {{- causalops.pairs_from_absent_units(zero_filled, cell) }}
     {%- endif %}
-    {%- endfor %}
-    {%- endfor %}
 {%- endmacro %}

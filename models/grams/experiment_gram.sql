@@ -27,14 +27,8 @@ pairs as (
         cast(null as {{ causalops.type_double() }}) as c_ab
     where 1 = 0
     {%- for block in blocks %}
-    {%- for pair in causalops.name_pairs(block.parts | map(attribute='name') | list) %}
     union all
-    select
-        {{ causalops.block_key(block) }}, '{{ pair[0] }}', '{{ pair[1] }}', n_rows, n, n_duplicates,
-        mean_{{ pair[0] }}, mean_{{ pair[1] }}, c_{{ pair | join('_') }}
-    from block_{{ block.number }}
-    where n_rows > 0
-    {%- endfor %}
+    {{ causalops.gram_pairs(block) }}
     {%- endfor %}
 )
 

@@ -4,8 +4,6 @@ def model(dbt, session):
     registry = dbt.ref("causalops", "registry")
     shapes = dbt.ref("causalops", "experiment_panel_shapes")
     moments = dbt.ref("causalops", "experiment_panel_moments")
-    from causalops.estimators.quasi import did
-    from causalops.frames import due_experiments, result_rows
+    from causalops.frames import due_results
 
-    inputs = due_experiments(due, ("did",), registry, shapes, moments)
-    return result_rows(session, did.run(*inputs), inputs[0])
+    return due_results(session, "quasi.did", due, ("did",), registry, shapes, moments)

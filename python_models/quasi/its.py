@@ -3,8 +3,6 @@ def model(dbt, session):
     due = dbt.ref("causalops", "experiment_due")
     registry = dbt.ref("causalops", "registry")
     rows = dbt.ref("causalops", "experiment_dataset_rows")
-    from causalops.estimators.quasi import its
-    from causalops.frames import due_experiments, result_rows
+    from causalops.frames import due_results
 
-    inputs = due_experiments(due, ("its",), registry, rows)
-    return result_rows(session, its.run(*inputs), inputs[0])
+    return due_results(session, "quasi.its", due, ("its",), registry, rows)

@@ -4,8 +4,6 @@ def model(dbt, session):
     registry = dbt.ref("causalops", "registry")
     gram = dbt.ref("causalops", "experiment_gram")
     moments = dbt.ref("causalops", "experiment_residual_moments")
-    from causalops.estimators.quasi import iv
-    from causalops.frames import due_experiments, result_rows
+    from causalops.frames import due_results
 
-    inputs = due_experiments(due, ("iv",), registry, gram, moments)
-    return result_rows(session, iv.run(*inputs), inputs[0])
+    return due_results(session, "quasi.iv", due, ("iv",), registry, gram, moments)

@@ -4,8 +4,6 @@ def model(dbt, session):
     registry = dbt.ref("causalops", "registry")
     rows = dbt.ref("causalops", "experiment_dataset_rows")
     bins = dbt.ref("causalops", "experiment_score_bins")
-    from causalops.estimators.quasi import rdd
-    from causalops.frames import due_experiments, result_rows
+    from causalops.frames import due_results
 
-    inputs = due_experiments(due, ("rdd",), registry, rows, bins)
-    return result_rows(session, rdd.run(*inputs), inputs[0])
+    return due_results(session, "quasi.rdd", due, ("rdd",), registry, rows, bins)

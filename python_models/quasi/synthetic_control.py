@@ -3,8 +3,7 @@ def model(dbt, session):
     due = dbt.ref("causalops", "experiment_due")
     registry = dbt.ref("causalops", "registry")
     rows = dbt.ref("causalops", "experiment_dataset_rows")
-    from causalops.estimators.quasi import synthetic_control
-    from causalops.frames import due_experiments, result_rows
+    from causalops.frames import due_results
 
-    inputs = due_experiments(due, ("synthetic_control",), registry, rows)
-    return result_rows(session, synthetic_control.run(*inputs), inputs[0])
+    tables = registry, rows
+    return due_results(session, "quasi.synthetic_control", due, ("synthetic_control",), *tables)

@@ -10,9 +10,7 @@ def model(dbt, session):
     counts = dbt.ref("causalops", "experiment_exposure_counts")
     order_stats = dbt.ref("causalops", "experiment_order_stats")
     event_quantiles = dbt.ref("causalops", "experiment_event_quantiles")
-    from causalops.estimators.randomised import aa_test
-    from causalops.frames import due_experiments, result_rows
+    from causalops.frames import due_results
 
     tables = registry, moments, profile, caps, daily, buckets, counts, order_stats, event_quantiles
-    inputs = due_experiments(due, ("aa_test",), *tables)
-    return result_rows(session, aa_test.run(*inputs), inputs[0])
+    return due_results(session, "randomised.aa_test", due, ("aa_test",), *tables)

@@ -10,10 +10,8 @@ def model(dbt, session):
     order_stats = dbt.ref("causalops", "experiment_order_stats")
     event_quantiles = dbt.ref("causalops", "experiment_event_quantiles")
     published = dbt.ref("causalops", "experiment_published")
-    from causalops.estimators.randomised import ab_test
-    from causalops.frames import due_experiments, result_rows
+    from causalops.frames import due_results
 
     tables = registry, moments, profile, caps, daily, counts
     tables += order_stats, event_quantiles, published
-    inputs = due_experiments(due, ("ab_test",), *tables)
-    return result_rows(session, ab_test.run(*inputs), inputs[0])
+    return due_results(session, "randomised.ab_test", due, ("ab_test",), *tables)

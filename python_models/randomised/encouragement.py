@@ -8,9 +8,7 @@ def model(dbt, session):
     daily = dbt.ref("causalops", "experiment_daily_moments")
     counts = dbt.ref("causalops", "experiment_exposure_counts")
     clusters = dbt.ref("causalops", "experiment_cluster_moments")
-    from causalops.estimators.randomised import encouragement
-    from causalops.frames import due_experiments, result_rows
+    from causalops.frames import due_results
 
     tables = registry, moments, profile, caps, daily, counts, clusters
-    inputs = due_experiments(due, ("encouragement",), *tables)
-    return result_rows(session, encouragement.run(*inputs), inputs[0])
+    return due_results(session, "randomised.encouragement", due, ("encouragement",), *tables)

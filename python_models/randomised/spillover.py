@@ -4,8 +4,7 @@ def model(dbt, session):
     registry = dbt.ref("causalops", "registry")
     moments = dbt.ref("causalops", "experiment_spillover_moments")
     profile = dbt.ref("causalops", "experiment_neighbour_profile")
-    from causalops.estimators.randomised import spillover
-    from causalops.frames import due_experiments, result_rows
+    from causalops.frames import due_results
 
-    inputs = due_experiments(due, ("cluster_rct",), registry, moments, profile)
-    return result_rows(session, spillover.run(*inputs), inputs[0])
+    tables = registry, moments, profile
+    return due_results(session, "randomised.spillover", due, ("cluster_rct",), *tables)

@@ -4,8 +4,8 @@ def model(dbt, session):
     registry = dbt.ref("causalops", "registry")
     counts = dbt.ref("causalops", "experiment_exposure_counts")
     clusters = dbt.ref("causalops", "experiment_cluster_counts")
-    from causalops.estimators.randomised import srm
-    from causalops.frames import due_experiments, result_rows
+    from causalops.frames import due_results
+    from causalops.spec.words import RANDOMISED_DESIGNS
 
-    inputs = due_experiments(due, srm.DESIGNS, registry, counts, clusters)
-    return result_rows(session, srm.run(*inputs), inputs[0])
+    tables = registry, counts, clusters
+    return due_results(session, "randomised.srm", due, RANDOMISED_DESIGNS, *tables)

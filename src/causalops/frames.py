@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import Any
 
 import numpy.typing as npt
@@ -67,24 +68,36 @@ def relation(session: Any, rows: Sequence[Mapping[str, Any]], columns: Mapping[s
     Every value travels as text and is cast by the engine, because the type an engine guesses
     from a pandas column depends on the values in it (an all-NULL column has no type at all).
     """
+    types = {name: _SQL_TYPES.get(kind.lower(), kind) for name, kind in columns.items()}
+    if not rows:  # hundreds of columns of a frame would be made for nothing
+        nulls = ", ".join(f'cast(null as {kind}) as "{name}"' for name, kind in types.items())
+        return session.sql(f"select {nulls} where false")
     typed_rows = pd.DataFrame(  # noqa: F841 - read by name in the query below
         {name: pd.array([_text(row.get(name)) for row in rows], dtype="string") for name in columns}
     )
-    casts = ", ".join(
-        f'cast("{name}" as {_SQL_TYPES.get(kind.lower(), kind)}) as "{name}"'
-        for name, kind in columns.items()
-    )
+    casts = ", ".join(f'cast("{name}" as {kind}) as "{name}"' for name, kind in types.items())
     return session.sql(f"select {casts} from typed_rows")  # noqa: S608 - names are constants of ours
 
 
-def result_rows(session: Any, rows: Sequence[Mapping[str, Any]], due: pd.DataFrame) -> Any:
-    """Result rows as a relation, each with the run that asked for it (`run_id` of its due row).
+def due_results(
+    session: Any, estimator: str, due: Any, designs: Sequence[str], *tables: Any
+) -> Any:
+    """The result rows of an estimator for the due experiments of these designs, as a relation.
 
-    A later run that selects only part of the models can so never stamp rows it did not compute.
+    `estimator` is a module below `causalops.estimators` with `run(due, *tables)`. Without any such
+    experiment it is not even imported: the libraries behind it cost more than an empty table.
+    Each row gets `run_id`, the run that asked for it, from its due row: a later run that selects
+    only part of the models can so never stamp rows it did not compute.
     """
-    runs = dict(zip(due["experiment_id"], due["run_id"], strict=True))
-    stamped = [{**row, "run_id": runs[row["experiment_id"]]} for row in rows]
-    return relation(session, stamped, {**RESULT_COLUMNS, "run_id": "text"})
+    wanted, *restricted = due_experiments(due, designs, *tables)
+    rows: list[dict[str, Any]] = []
+    if not wanted.empty:
+        run = import_module(f"causalops.estimators.{estimator}").run
+        runs = dict(zip(wanted["experiment_id"], wanted["run_id"], strict=True))
+        rows = [
+            {**row, "run_id": runs[row["experiment_id"]]} for row in run(wanted, *restricted)
+        ]
+    return relation(session, rows, {**RESULT_COLUMNS, "run_id": "text"})
 
 
 def _text(value: Any) -> str | None:

@@ -55,7 +55,7 @@ def test_python_models_are_thin(path: Path) -> None:
 def test_every_design_is_in_the_results() -> None:
     """A model that makes result rows and is left out of the union would be computed for nothing."""
     union = (ROOT / "models/results/experiment_results.sql").read_text()
-    makers = [path.stem for path in PYTHON_MODELS if "result_rows(" in path.read_text()]
+    makers = [path.stem for path in PYTHON_MODELS if "due_results(" in path.read_text()]
     assert [name for name in makers if f"ref('causalops', '{name}')" not in union] == []
 
 
