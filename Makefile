@@ -11,12 +11,14 @@ export DO_NOT_TRACK := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 # Trust the machine's certificates, as pip does.
 export UV_SYSTEM_CERTS ?= true
-unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
+# Without its cache of compiled modules Python compiles dbt and the libraries again in every run.
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 ifdef PIP_INDEX_URL
 export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 
-DBT = $(abspath $(BIN))/dbt --no-use-colors
+# dbt runs models in parallel: more threads of linear algebra would only wait for each other.
+DBT = OPENBLAS_NUM_THREADS=1 $(abspath $(BIN))/dbt --no-use-colors
 DEMO = --project-dir demo --profiles-dir demo
 CAUSALOPS = $(BIN)/causalops
 

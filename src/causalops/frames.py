@@ -94,9 +94,7 @@ def due_results(
     if not wanted.empty:
         run = import_module(f"causalops.estimators.{estimator}").run
         runs = dict(zip(wanted["experiment_id"], wanted["run_id"], strict=True))
-        rows = [
-            {**row, "run_id": runs[row["experiment_id"]]} for row in run(wanted, *restricted)
-        ]
+        rows = [{**row, "run_id": runs[row["experiment_id"]]} for row in run(wanted, *restricted)]
     return relation(session, rows, {**RESULT_COLUMNS, "run_id": "text"})
 
 
