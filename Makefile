@@ -53,7 +53,7 @@ check: .venv/.ready ## Check the demo's experiment files
 	$(CAUSALOPS) check --project-dir demo
 
 lint: .venv/.ready ## Style and types
-	$(BIN)/ruff check src tests python_models
+	$(BIN)/ruff check src tests python_models benchmarks
 	$(BIN)/mypy
 
 test: lint ## Lint, then every test at its default size
@@ -67,6 +67,9 @@ bench: .venv/.ready ## What the statistics cost, beside a peer in the same run
 	$(BIN)/python benchmarks/did_panel.py $(if $(PEER),--peer $(PEER)) # PEER: a python that has pyfixest
 	$(BIN)/python benchmarks/two_stage_least_squares.py
 
+bench-s bench-m: bench-%: .venv/.ready ## What whole runs cost, into benchmarks/RESULTS.md: 1 or 5 million units
+	$(BIN)/python benchmarks/run.py --scale $(subst s,S,$(subst m,M,$*))
+
 docs: build-demo ## dbt's documentation of the demo, in demo/target
 	$(DBT) docs generate $(DEMO) --static
 
@@ -77,4 +80,4 @@ lock: .venv/.ready ## Resolve requirements.lock again
 clean: ## Remove everything that was built
 	rm -rf build dist .venv demo/target demo/logs demo/dbt_packages .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup build-demo run check lint test calibrate bench docs lock clean
+.PHONY: help setup build-demo run check lint test calibrate bench bench-s bench-m docs lock clean

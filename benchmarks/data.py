@@ -76,7 +76,7 @@ select
 from (
     select
         i,
-        cast(floor({units} * uniform(i, 1) ** 2) as bigint) * 7919 % {units} as unit,
+        cast(floor({units} * uniform(i, 1) ** 1.5) as bigint) * 7919 % {units} as unit,
         at_day(i * {days} / {events}) as ts,
         uniform(i, 2) < 0.1 as is_order
     from range({events}) as events(i)

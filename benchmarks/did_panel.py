@@ -5,21 +5,21 @@
 Ours: the queries that dbt compiled for the panel's shape and moments, and the statistics on them.
 The peer: pyfixest on the rows, by an interpreter that has it (`python -m venv DIR; DIR/bin/pip
 install pyfixest duckdb`; it is no dependency of ours). Each runs in a process of its own, reads the
-same DuckDB table, and reports CPU seconds without imports and its peak memory with them. Estimates
-and standard errors must agree to 1e-10 before a figure is printed.
+same DuckDB table, and reports CPU seconds without imports and its peak memory with them: medians of
+three runs in turn. Estimates and standard errors must agree to 1e-10 before a figure is printed.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from measure import ROOT, interleaved, measured
+
 PERIODS = 10
 BLOCK = """design: did
 dataset: panel
@@ -31,12 +31,11 @@ metrics: {primary: [y]}
 robustness: [twfe]
 """
 MEASURED = """
-import json, resource, sys, time
+import json, sys, time
 {imports}
 started = time.process_time()
 {work}
-print(json.dumps(dict(estimate=estimate, error=error, cpu=time.process_time() - started,
-                      peak=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)))
+print(json.dumps(dict(estimate=estimate, error=error, cpu=time.process_time() - started)))
 """
 OURS = MEASURED.format(
     imports="""
@@ -96,40 +95,32 @@ def build(folder: Path, units: int) -> tuple[Path, Path]:
     return project.database, folder / "target" / "compiled"
 
 
-def measure(python: str, code: str, *arguments: str) -> dict[str, float]:
-    """What one process found and cost."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
-    command = [python, "-c", code, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)  # noqa: S603
-    if done.returncode:
-        sys.exit(done.stderr[-2000:])
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--peer", default=sys.executable)
     parser.add_argument("--units", type=int, default=600_000)
     options = parser.parse_args()
+    has_peer = not subprocess.run([options.peer, "-c", "import pyfixest"]).returncode  # noqa: S603
     with tempfile.TemporaryDirectory() as folder:
-        database, compiled = build(Path(folder) / "project", options.units)
-        ours = measure(sys.executable, OURS, str(database), str(compiled))
-        print(f"ours: {ours}")
-        command = [options.peer, "-c", "import pyfixest"]
-        has_peer = subprocess.run(command, capture_output=True)  # noqa: S603
-        if has_peer.returncode:
-            print("pyfixest is not installed there: nothing to compare with")
-            return
-        peer = measure(options.peer, PEER, str(database))
-    for name in ("estimate", "error"):
-        gap = abs(ours[name] / peer[name] - 1)
+        database, compiled = map(str, build(Path(folder) / "project", options.units))
+        sides = {"ours": partial(measured, [sys.executable, "-c", OURS, database, compiled])}
+        if has_peer:
+            sides["peer"] = partial(measured, [options.peer, "-c", PEER, database])
+        found = interleaved(sides)
+    ours = found["ours"]
+    print(f"ours: {ours}")
+    if not has_peer:
+        return
+    peer = found["peer"]
+    for name, value in ours.found.items():
+        gap = abs(value / peer.found[name] - 1)
         if gap > 1e-10:
-            sys.exit(f"{name}: {ours[name]!r} is not {peer[name]!r}")
+            sys.exit(f"{name}: {value!r} is not {peer.found[name]!r}")
         print(f"{name}: relative difference {gap:.1e}")
-    print(f"CPU: {ours['cpu']:.2f} s against {peer['cpu']:.2f} s, {peer['cpu'] / ours['cpu']:.1f}x")
-    print(f"peak memory: {ours['peak']:.0f} against {peer['peak']:.0f} MiB, "
-          f"1/{peer['peak'] / ours['peak']:.1f}")  # fmt: skip
+    print(f"CPU: {ours.cpu:.2f} s against {peer.cpu:.2f} s, {peer.cpu / ours.cpu:.1f}x")
+    print(
+        f"peak memory: {ours.peak:.0f} against {peer.peak:.0f} MiB, 1/{peer.peak / ours.peak:.1f}"
+    )
 
 
 if __name__ == "__main__":

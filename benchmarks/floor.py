@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from data import DAYS, FIRST_DAY, METRICS, opened
@@ -89,9 +89,7 @@ def cuped(control: tuple[float, ...], treatment: tuple[float, ...]) -> tuple[flo
     return gap_y - theta * gap_x, math.sqrt(variance)
 
 
-def estimates(
-    data: Path, experiments: Iterable[int], window: int, days: int
-) -> Mapping[str, Mapping[str, tuple[float, float]]]:
+def estimates(data: Path, experiments: Iterable[int], window: int, days: int) -> Estimates:
     """Effect and standard error by experiment and metric."""
     query = moments(unit_values(experiments, window, days))
     with opened(data) as connection:
@@ -111,12 +109,19 @@ def estimates(
     }
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
+def asked(description: str | None, *sides: str) -> argparse.Namespace:
+    """The command line of a contestant."""
+    parser = argparse.ArgumentParser(description=description)
+    if sides:
+        parser.add_argument("side", choices=sides)
     parser.add_argument("data", type=Path)
     parser.add_argument("--experiments", type=int, default=1)
     parser.add_argument("--window", type=int, default=14)
     parser.add_argument("--days", type=int, default=DAYS)
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    options = asked(__doc__)
     chosen = range(1, options.experiments + 1)
     report(lambda: estimates(options.data, chosen, options.window, options.days))

@@ -15,8 +15,8 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,29 @@ where is_headline and scale = 'absolute' and method = 'cuped' and segment_dim = 
 """
 
 
+def write_profile(
+    project: Project, settings: Mapping[str, str], attach: Sequence[Mapping[str, Any]] = ()
+) -> None:
+    """A profile with every core for DuckDB and one model at a time for dbt."""
+    output = {
+        "type": "duckdb", "path": str(project.database), "threads": 1,
+        "settings": dict(settings), "attach": list(attach),
+    }  # fmt: skip
+    profile = {"shop": {"target": "dev", "outputs": {"dev": output}}}
+    project.write("profiles.yml", yaml.safe_dump(profile))
+
+
+def run_dbt(project: Project, *arguments: str) -> Measured:
+    """A dbt command in a fresh process."""
+    dbt = str(Path(sys.executable).with_name("dbt"))
+    folder = str(project.root)
+    options = ["--project-dir", folder, "--profiles-dir", folder]
+    return measured(
+        [dbt, "--no-use-colors", *arguments, *options],
+        DO_NOT_TRACK="1", DBT_SEND_ANONYMOUS_USAGE_STATS="false",
+    )  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Pipeline:
     """A project over the rows in `data`."""
@@ -68,7 +91,7 @@ class Pipeline:
     ) -> Pipeline:
         """Write a project with `experiments` experiments; `settings` are DuckDB's."""
         project = Project.create(folder, assignment_models=["exposures"], fact_models=["events"])
-        _profile(project, settings, [{"path": str(data), "alias": "data", "read_only": True}])
+        write_profile(project, settings, [{"path": str(data), "alias": "data", "read_only": True}])
         metrics = {name: {**METRIC_TYPES[name], "window_days": window} for name in METRICS}
         fact = {"units": {"unit": "unit_id"}, "timestamp": "ts"}
         project.table("exposures", "select * from arrived.exposures", **EXPOSURES)
@@ -82,7 +105,7 @@ class Pipeline:
             )  # fmt: skip
             project.experiment(name, block)
         pipeline = cls(project, data)
-        _dbt(project, "parse")
+        run_dbt(project, "parse")
         return pipeline
 
     def arrive(self, days: int) -> None:
@@ -98,8 +121,8 @@ class Pipeline:
                 )
 
     def run(self, *arguments: str) -> Measured:
-        """One `dbt run`, as it is now."""
-        return _dbt(self.project, "run", *arguments)
+        """One `dbt run` on the rows that are there; it finds the estimates."""
+        return replace(run_dbt(self.project, "run", *arguments), found=self.estimates())
 
     def refresh(self, days: int = DAYS) -> Measured:
         """One `dbt run` from nothing, on the rows of the first `days` days."""
@@ -124,34 +147,14 @@ class Pipeline:
         return found
 
 
-def empty_run(folder: Path) -> Measured:
-    """What dbt itself costs: a project of one model without the package, parsed before."""
+def empty_project(folder: Path) -> Callable[[], Measured]:
+    """What dbt itself costs: runs of a parsed project of one model, without the package."""
     project = Project(folder, {})
     project.configure()
-    _profile(project, {}, [])
+    write_profile(project, {})
     project.write("models/one.sql", "select 1 as one")
-    _dbt(project, "parse")
-    return _dbt(project, "run")
-
-
-def _profile(project: Project, settings: Mapping[str, str], attach: list[dict[str, Any]]) -> None:
-    output = {
-        "type": "duckdb", "path": str(project.database), "threads": 1,
-        "settings": dict(settings), "attach": attach,
-    }  # fmt: skip
-    profile = {"shop": {"target": "dev", "outputs": {"dev": output}}}
-    project.write("profiles.yml", yaml.safe_dump(profile))
-
-
-def _dbt(project: Project, *arguments: str) -> Measured:
-    """A dbt command in a fresh process."""
-    dbt = str(Path(sys.executable).with_name("dbt"))
-    folder = str(project.root)
-    options = ["--project-dir", folder, "--profiles-dir", folder]
-    return measured(
-        [dbt, "--no-use-colors", *arguments, *options],
-        DO_NOT_TRACK="1", DBT_SEND_ANONYMOUS_USAGE_STATS="false",
-    )  # fmt: skip
+    run_dbt(project, "parse")
+    return lambda: run_dbt(project, "run")
 
 
 def main() -> None:
@@ -165,7 +168,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         limit = {"memory_limit": options.memory_limit} if options.memory_limit else {}
-        empty = empty_run(folder / "empty")
+        empty = empty_project(folder / "empty")()
         pipeline = Pipeline.create(
             folder / "project", dataset(options.scale), options.experiments, options.window, **limit
         )

@@ -10,16 +10,14 @@ Wu-Hausman and the Anderson-Rubin test of no effect. The figures are ratios to r
 
 from __future__ import annotations
 
-import json
-import resource
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from measure import ROOT, interleaved, measured, report
+
 CONTROLS = ["w1", "w2", "w3", "w4"]
 BLOCK = f"""
 design: iv
@@ -122,38 +120,22 @@ SIDES: dict[str, Callable[[Path], tuple[float, float]]] = {
 }
 
 
-def measure(side: str, folder: Path) -> None:
-    """Print estimate, error, CPU seconds (median of three after a first run) and peak memory."""
-    found = SIDES[side](folder)
-    seconds = []
-    for _ in range(3):
-        start = time.process_time()
-        SIDES[side](folder)
-        seconds.append(time.process_time() - start)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps([*found, sorted(seconds)[1], peak]))
-
-
-def run(side: str, folder: Path) -> list[float]:
-    """One side in a process of its own."""
-    command = [sys.executable, __file__, side, str(folder)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
-    found: list[float] = json.loads(done.stdout)
-    return found
-
-
 def compare(size: int, sides: Sequence[str]) -> None:
     """Build, run each side, and print the figures if all agree."""
     with tempfile.TemporaryDirectory() as name:
         build(Path(name), size)
-        found = {side: run(side, Path(name)) for side in sides}
+        found = interleaved(
+            {side: partial(measured, [sys.executable, __file__, side, name]) for side in sides}
+        )
     mine, *peers = found.values()
-    gap = max(abs(a / b - 1) for peer in peers for a, b in zip(mine[:2], peer[:2], strict=True))
+    gap = max(
+        abs(value / peer.found[key] - 1) for peer in peers for key, value in mine.found.items()
+    )
     if gap > 1e-10:
         raise SystemExit(f"the two disagree: relative gap {gap:.1e}")
     print(f"{size:,} rows, largest relative gap {gap:.0e}")
-    for side, (_, _, seconds, peak) in found.items():
-        print(f"{side:26}{seconds:7.2f} CPU s {seconds / mine[2]:6.1f}x {peak:7.0f} MiB")
+    for side, cost in found.items():
+        print(f"{side:26}{cost.cpu:7.2f} CPU s {cost.cpu / mine.cpu:6.1f}x {cost.peak:7.0f} MiB")
 
 
 def main() -> None:
@@ -163,6 +145,8 @@ def main() -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) == 3:
-        measure(sys.argv[1], Path(sys.argv[2]))
+        side, folder = SIDES[sys.argv[1]], Path(sys.argv[2])
+        side(folder)  # the first run imports
+        report(lambda: dict(zip(("estimate", "error"), side(folder), strict=True)))
     else:
         main()
