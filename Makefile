@@ -67,8 +67,10 @@ bench: .venv/.ready ## What the statistics cost, beside a peer in the same run
 	$(BIN)/python benchmarks/did_panel.py $(if $(PEER),--peer $(PEER)) # PEER: a python that has pyfixest
 	$(BIN)/python benchmarks/two_stage_least_squares.py
 
-bench-s bench-m: bench-%: .venv/.ready ## What whole runs cost, into benchmarks/RESULTS.md: 1 or 5 million units
-	$(BIN)/python benchmarks/run.py --scale $(subst s,S,$(subst m,M,$*))
+bench-s: ## What whole runs cost, into benchmarks/RESULTS.md
+bench-m: ## The same on five times the rows
+bench-s bench-m: .venv/.ready
+	$(BIN)/python benchmarks/run.py --scale $(if $(filter bench-m,$@),M,S)
 
 docs: build-demo ## dbt's documentation of the demo, in demo/target
 	$(DBT) docs generate $(DEMO) --static
