@@ -4,6 +4,9 @@
     {%- set map = source.payload -%}
     {%- set stamp = map.timestamp -%}
     {%- set at = causalops.to_utc('source.' ~ adapter.quote(stamp.column), stamp.kind) if stamp else none -%}
+    {%- set day = causalops.local_day(at, stamp.kind, var('timezone')) if stamp else none -%}
+    {%- set is_read = 'coalesce(' ~ day ~ ' > (select settled_through from settled where role = ' ~ "'" ~ role ~ "'" ~ ' and input_model = '
+        ~ causalops.text_literal(source.input_model) ~ ' and unit = ' ~ causalops.text_literal(source.name) ~ '), true)' -%}
     {%- set hashes = causalops.hashed_columns(role, source) %}
     select
         '{{ role }}',
@@ -13,15 +16,15 @@
         causalops_key,
         causalops_day,
         count(*)
-        {%- for slot in [0] + slots | list %},
+        {%- for slot in slots %},
         {% if slot in hashes %}sum(causalops_hash_{{ slot }}){% else %}cast(null as {{ causalops.type_wide_integer() }}){% endif %}
         {%- endfor %}
     from (
         select
             {{ causalops.optional_text('source', map.key) }} as causalops_key,
-            {% if stamp %}{{ causalops.local_day(at, stamp.kind, var('timezone')) }}{% else %}cast(null as date){% endif %} as causalops_day
+            {{ day or 'cast(null as date)' }} as causalops_day
             {%- for slot, columns in hashes.items() %},
-            {{ causalops.row_hash(columns) }} as causalops_hash_{{ slot }}
+            {{ causalops.row_hash(columns) if not stamp else 'case when ' ~ is_read ~ ' then ' ~ causalops.row_hash(columns) ~ ' end' }} as causalops_hash_{{ slot }}
             {%- endfor %}
         from {{ ref(source.input_model) }} as source
         where exists (

@@ -1,9 +1,9 @@
-{# How an event of a fact lies to an exposure, as SQL over `source` and `exposures`: its local `day`, its
-   `offset` in days from exposure ('null' without time), and whether it follows the exposure. #}
+{# How an event of a fact lies to an exposure, as SQL over `source` and `exposures`: its time `at` in UTC, its
+   local `day`, its `offset` in days from exposure ('null' without time), and whether it follows the exposure. #}
 {% macro event_times(source) -%}
     {%- set stamp = source.payload.timestamp -%}
     {%- if not stamp -%}
-        {{ return({'day': none, 'offset': 'null', 'is_after': 'true'}) }}
+        {{ return({'at': none, 'day': none, 'offset': 'null', 'is_after': 'true'}) }}
     {%- endif -%}
     {%- set at = causalops.to_utc('source.' ~ adapter.quote(stamp.column), stamp.kind) -%}
     {%- set day = causalops.local_day(at, stamp.kind, var('timezone')) -%}
@@ -13,5 +13,5 @@
     {%- if stamp.kind != 'date' -%}
         {%- set is_after = is_after ~ ' and coalesce(' ~ at ~ ' >= exposures.exposed_at, true)' -%}
     {%- endif -%}
-    {{ return({'day': day, 'offset': offset, 'is_after': is_after}) }}
+    {{ return({'at': at, 'day': day, 'offset': offset, 'is_after': is_after}) }}
 {%- endmacro %}

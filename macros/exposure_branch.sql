@@ -5,15 +5,17 @@
     {%- set kind = map.timestamp.kind if map.timestamp else none -%}
     {%- set exposed_at = causalops.to_utc('source.' ~ adapter.quote(map.timestamp.column), kind) if map.timestamp else 'cast(null as ' ~ dbt.type_timestamp() ~ ')' %}
     select
-        due.experiment_id,
+        readings.source_key,
+        readings.experiment_id,
+        readings.first_day,
         cast(source.{{ adapter.quote(source.unit_column) }} as {{ text }}),
         cast(source.{{ adapter.quote(map.variant) }} as {{ text }}),
         {# A day-grain stamp has no hour: the whole exposure day counts. -#}
         {{ 'cast(null as ' ~ dbt.type_timestamp() ~ ')' if kind == 'date' else exposed_at }} as exposed_at,
-        {% if kind %}{{ causalops.local_day(exposed_at, kind, var('timezone')) }}{% else %}cast(null as date){% endif %} as exposure_day,
+        {% if kind %}{{ causalops.local_day(exposed_at, kind, var('timezone')) }}{% else %}cast(null as date){% endif %} as day,
         {{ causalops.trigger_columns(map.trigger) }},
         {% if map.received %}{{ causalops.is_true('source.' ~ adapter.quote(map.received)) }}{% else %}false{% endif %},
-        case due.cluster_slot
+        case readings.cluster_slot
             {%- for column in map.clusters %}
             when {{ loop.index }} then {{ causalops.optional_text('source', column) }}
             {%- endfor %}
@@ -24,15 +26,16 @@
         {{ causalops.optional_text('source', map.segments[slot - 1] if map.segments | length >= slot else none) }}
         {%- endfor %}
     from {{ ref(source.input_model) }} as source
-    inner join due
-        on due.input_model = {{ causalops.text_literal(source.input_model) }}
-        and due.unit = {{ causalops.text_literal(source.name) }}
+    inner join readings
+        on readings.input_model = {{ causalops.text_literal(source.input_model) }}
+        and readings.unit = {{ causalops.text_literal(source.name) }}
         {%- if map.key %}
-        and due.assignment_key = cast(source.{{ adapter.quote(map.key) }} as {{ text }})
+        and readings.assignment_key = cast(source.{{ adapter.quote(map.key) }} as {{ text }})
         {%- endif %}
     where source.{{ adapter.quote(source.unit_column) }} is not null
         {%- if kind %}
-        and {{ causalops.local_day(exposed_at, kind, var('timezone')) }} <= due.as_of_date
+        and {{ causalops.local_day(exposed_at, kind, var('timezone')) }} >= readings.read_from
+        and {{ causalops.local_day(exposed_at, kind, var('timezone')) }} < {{ causalops.run_day() }}
         {%- endif %}
 {%- endmacro %}
 
@@ -40,12 +43,15 @@
 {% macro empty_exposure_rows(slots) -%}
     {%- set text = dbt.type_string() -%}
     select
+        cast(null as {{ text }}) as source_key,
         cast(null as {{ text }}) as experiment_id,
+        cast(null as date) as read_from,
         cast(null as {{ text }}) as unit_id,
         cast(null as {{ text }}) as variant,
         cast(null as {{ dbt.type_timestamp() }}) as exposed_at,
-        cast(null as date) as exposure_day,
+        cast(null as date) as day,
         cast(null as {{ dbt.type_timestamp() }}) as triggered_at,
+        cast(null as date) as trigger_day,
         cast(null as boolean) as is_triggered,
         cast(null as boolean) as has_trigger,
         cast(null as boolean) as log_received,
@@ -57,16 +63,16 @@
     where 1 = 0
 {%- endmacro %}
 
-{# triggered_at, is_triggered, has_trigger: a trigger is a timestamp or a flag. #}
+{# triggered_at, trigger_day, is_triggered, has_trigger: a trigger is a timestamp or a flag. #}
 {% macro trigger_columns(trigger) -%}
+    {%- set none_at = 'cast(null as ' ~ dbt.type_timestamp() ~ '), cast(null as date)' -%}
     {%- if not trigger -%}
-        cast(null as {{ dbt.type_timestamp() }}), false, false
+        {{ none_at }}, false, false
     {%- elif trigger.kind == 'boolean' -%}
-        cast(null as {{ dbt.type_timestamp() }}), {{ causalops.is_true('source.' ~ adapter.quote(trigger.column)) }}, true
+        {{ none_at }}, {{ causalops.is_true('source.' ~ adapter.quote(trigger.column)) }}, true
     {%- else -%}
         {%- set at = causalops.to_utc('source.' ~ adapter.quote(trigger.column), trigger.kind) -%}
-        {%- set is_seen = 'coalesce(' ~ causalops.local_day(at, trigger.kind, var('timezone')) ~ ' <= due.as_of_date, false)' -%}
-        case when {{ is_seen }} then {{ at }} end, {{ is_seen }}, true
+        {{ at }}, {{ causalops.local_day(at, trigger.kind, var('timezone')) }}, false, true
     {%- endif -%}
 {%- endmacro %}
 

@@ -1,7 +1,8 @@
-{# Union branches for `experiment_offset_moments`: one block's outcome parts by day after exposure. #}
-{% macro offset_pairs(block) -%}
+{# Union branches for `experiment_offset_moments`: one block's outcome parts by day after exposure. Facts in
+   `distinct_facts` can have two rows of a unit and day, one for sums and one for distinct values. #}
+{% macro offset_pairs(block, distinct_facts) -%}
     {%- set parts = block.payload.parts | selectattr('name', 'in', ['y', 'z']) | list -%}
-    {%- set is_single = parts | map(attribute='fact') | unique | list | length == 1 -%}
+    {%- set is_single = parts | map(attribute='fact') | unique | list | length == 1 and parts[0].fact not in distinct_facts -%}
     {%- set facts = [] -%}
     {%- for part in parts -%}{%- do facts.append(causalops.text_literal(part.fact)) -%}{%- endfor -%}
     {%- for pair in causalops.block_pairs({'payload': {'parts': parts}}) %}
@@ -24,14 +25,14 @@
             on unit_days.experiment_id = metrics.experiment_id
             and unit_days.exposure_day <= metrics.mature_through
             and unit_days.day_offset <= metrics.mature_days
-        inner join windows
-            on windows.experiment_id = metrics.experiment_id
-            and windows.window_fact = unit_days.fact
+        inner join window_starts
+            on window_starts.experiment_id = metrics.experiment_id
+            and window_starts.window_fact = unit_days.fact
         where metrics.block_id = {{ block.block_id }}
             and unit_days.fact in ({{ facts | join(', ') }})
             and unit_days.day_offset >= case
                 {%- for part in parts %}
-                when unit_days.fact = {{ causalops.text_literal(part.fact) }} then windows.from_{{ part.slot }}
+                when unit_days.fact = {{ causalops.text_literal(part.fact) }} then window_starts.from_{{ part.slot }}
                 {%- endfor %}
             end
         {%- if not is_single %}

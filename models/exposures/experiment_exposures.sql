@@ -3,53 +3,46 @@
 -- analysed stay, with the reason. Holds only the experiments computed in this run.
 {%- set registry = ref('causalops', 'registry') -%}
 {%- set slots = range(1, var('max_segments') + 1) %}
-{%- for name in causalops.input_models(['assignment_models']) %}
--- depends_on: {{ ref(name) }}
-{%- endfor %}
 
 with
 
 due as (
     select
         due.*,
-        registry.unit,
-        registry.input_model,
-        registry.assignment_key,
         registry.strata_slot,
-        registry.cluster_slot
+        registry.cluster_slot,
+        logs.source_key
     from {{ ref('causalops', 'experiment_due') }} as due
     inner join {{ registry }} as registry
         on registry.row_kind = 'experiment'
         and registry.experiment_id = due.experiment_id
+    inner join {{ ref('causalops', 'experiment_sources') }} as logs
+        on logs.kind = 'exposures'
+        and logs.experiment_id = due.experiment_id
     where due.is_due
-),
-
-logged as (
-    {{ causalops.empty_exposure_rows(slots) }}
-    {%- for source in causalops.registry_rows(registry, 'assignment') %}
-    union all
-    {{ causalops.exposure_branch(source, slots) }}
-    {%- endfor %}
 ),
 
 ordered as (
     select
-        logged.*,
-        row_number() over (
-            partition by experiment_id, unit_id
-            order by
-                exposure_day nulls last, exposed_at nulls last, variant nulls last, triggered_at nulls last,
-                is_triggered desc nulls last, cluster_id nulls last
-                {%- for slot in slots %}, seg_{{ slot }} nulls last{% endfor %}
-        ) as exposure_number,
-        min(variant) over (partition by experiment_id, unit_id) as lowest_variant,
-        max(variant) over (partition by experiment_id, unit_id) as highest_variant,
-        max(case when variant is null then 1 else 0 end) over (partition by experiment_id, unit_id) as n_unnamed,
-        min(triggered_at) over (partition by experiment_id, unit_id) as first_triggered_at,
-        max(case when is_triggered then 1 else 0 end) over (partition by experiment_id, unit_id) as n_triggered,
-        max(case when log_received then 1 else 0 end) over (partition by experiment_id, unit_id) as n_received,
-        max(case when is_excluded then 1 else 0 end) over (partition by experiment_id, unit_id) as n_excluded
-    from logged
+        exposure_days.*,
+        due.as_of_date,
+        row_number() over unit_rows as exposure_number,
+        min(lowest_variant) over unit_days as first_name,
+        max(highest_variant) over unit_days as last_name,
+        max(case when is_unnamed then 1 else 0 end) over unit_days = 1 as has_unnamed,
+        min(triggered_at) over unit_days as first_triggered_at,
+        min(trigger_day) over unit_days as first_trigger_day,
+        max(case when is_triggered then 1 else 0 end) over unit_days = 1 as is_flagged,
+        max(case when log_received then 1 else 0 end) over unit_days = 1 as is_received,
+        max(case when is_excluded then 1 else 0 end) over unit_days = 1 as is_marked
+    from {{ ref('causalops', 'experiment_exposure_days') }} as exposure_days
+    inner join due
+        on due.source_key = exposure_days.source_key
+    where exposure_days.day <= due.as_of_date
+        or exposure_days.day is null
+    window
+        unit_days as (partition by exposure_days.source_key, exposure_days.unit_id),
+        unit_rows as (partition by exposure_days.source_key, exposure_days.unit_id order by exposure_days.day nulls last)
 ),
 
 first_exposures as (
@@ -58,21 +51,21 @@ first_exposures as (
         ordered.unit_id,
         coalesce(ordered.variant, '(none)') as variant,
         ordered.exposed_at,
-        ordered.exposure_day,
+        ordered.day as exposure_day,
         coalesce(
-            ordered.lowest_variant <> ordered.highest_variant
-            or (ordered.n_unnamed = 1 and ordered.lowest_variant is not null),
+            ordered.first_name <> ordered.last_name
+            or (ordered.has_unnamed and ordered.first_name is not null),
             false
         ) as is_crossover,
-        ordered.n_triggered = 1 as is_triggered,
-        ordered.first_triggered_at as triggered_at,
-        ordered.n_received = 1 as log_received,
+        ordered.is_flagged or coalesce(ordered.first_trigger_day <= ordered.as_of_date, false) as is_triggered,
+        case when ordered.first_trigger_day <= ordered.as_of_date then ordered.first_triggered_at end as triggered_at,
+        ordered.is_received as log_received,
         ordered.cluster_id,
         ordered.has_trigger,
         variants.name is not null as is_planned,
-        coalesce(ordered.exposure_day >= due.start_date, true)
-            and coalesce(ordered.exposure_day <= due.end_date, true) as is_enrolled,
-        ordered.n_excluded = 1 as is_excluded,
+        coalesce(ordered.day >= due.start_date, true)
+            and coalesce(ordered.day <= due.end_date, true) as is_enrolled,
+        ordered.is_marked as is_excluded,
         due.cluster_slot is not null and ordered.cluster_id is null as is_unclustered,
         due.strata_slot,
         {{ causalops.md5_integer("ordered.experiment_id || ':' || ordered.unit_id") }} % 1024 as bucket

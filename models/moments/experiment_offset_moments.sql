@@ -1,6 +1,7 @@
 -- grain: experiment_id, metric, variant, day_offset, a, b. shifted sums (shift 0) of what the mature
 -- units of a windowed metric did on each single day after exposure; units silent that day are zeros.
-{%- set registry = ref('causalops', 'registry') %}
+{%- set registry = ref('causalops', 'registry') -%}
+{%- set distinct_facts = causalops.distinct_facts(registry) | map(attribute='input_model') | list %}
 
 with
 
@@ -12,8 +13,8 @@ metrics as (
 ),
 
 exposures as (
-    select experiment_id, unit_id, variant, exposure_day
-    from {{ ref('causalops', 'experiment_exposures') }}
+    select *
+    from ({{ causalops.scanned_exposures() }}) as scanned
     where exclusion_reason is null
 ),
 
@@ -27,13 +28,17 @@ populations as (
 ),
 
 windows as (
+    select * from {{ ref('causalops', 'experiment_windows') }}
+),
+
+window_starts as (
     select
         experiment_id,
         fact as window_fact
         {%- for slot in range(1, var('max_slots') + 1) %},
         from_{{ slot }}
         {%- endfor %}
-    from {{ ref('causalops', 'experiment_windows') }}
+    from windows
 ),
 
 unit_days as (
@@ -41,7 +46,7 @@ unit_days as (
         unit_days.*,
         exposures.variant,
         exposures.exposure_day
-    from {{ ref('causalops', 'experiment_unit_days') }} as unit_days
+    from ({{ causalops.unit_days() }}) as unit_days
     inner join exposures
         on exposures.experiment_id = unit_days.experiment_id
         and exposures.unit_id = unit_days.unit_id
@@ -64,7 +69,7 @@ pairs as (
         cast(null as {{ causalops.type_double() }}) as sum_aaa
     where 1 = 0
     {%- for block in causalops.blocks_for(registry, 'day_offsets') %}
-    {{ causalops.offset_pairs(block) }}
+    {{ causalops.offset_pairs(block, distinct_facts) }}
     {%- endfor %}
 ),
 

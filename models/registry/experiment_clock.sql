@@ -1,10 +1,11 @@
 -- grain: role, input_model, unit, assignment_key, day. one scan per input model: how many rows each local
 -- day holds and an order-free integer hash of the columns that experiments read (hash_0 for the rows
 -- of an assignment model, hash_<slot> for the measures of a fact). The unit of a dataset is the experiment
--- that reads it, as each reads columns of its own. Says how far the data reach and
--- whether they changed. Models that no open experiment reads are not scanned.
+-- that reads it, as each reads columns of its own. Says how far the data reach and whether they changed.
+-- A settled day keeps what was read when it settled, as the tables kept by day do; rows that came (or went, if
+-- negative) since are counted in n_unread_rows. Models that no open experiment reads are not scanned.
 {%- set registry = ref('causalops', 'registry') -%}
-{%- set slots = range(1, var('max_slots') + 1) %}
+{%- set slots = range(0, var('max_slots') + 1) %}
 {%- for name in causalops.input_models(['assignment_models', 'fact_models', 'dataset_models']) %}
 -- depends_on: {{ ref(name) }}
 {%- endfor %}
@@ -21,7 +22,39 @@ open_inputs as (
         and not coalesce(published.is_closed, false)
 ),
 
-input_days as (
+mappings as (
+    select
+        row_kind as role,
+        input_model,
+        name as unit,
+        late_data_days,
+        {{ causalops.mapping_key() }} as mapping_key
+    from {{ registry }}
+    where row_kind in ('assignment', 'fact', 'dataset')
+),
+
+kept as (
+    {{ causalops.previous_clock(slots) }}
+),
+
+settled as (
+    select
+        mappings.role,
+        mappings.input_model,
+        mappings.unit,
+        mappings.mapping_key,
+        coalesce(
+            cast({{ dbt.dateadd('day', '-mappings.late_data_days', 'max(case when kept.day < ' ~ causalops.run_day() ~ ' then kept.day end)') }} as date),
+            {{ causalops.first_date() }}
+        ) as settled_through
+    from mappings
+    left join kept
+        on kept.mapping_key = mappings.mapping_key
+        and kept.role = mappings.role
+    group by mappings.role, mappings.input_model, mappings.unit, mappings.mapping_key, mappings.late_data_days
+),
+
+found as (
     select
         cast(null as {{ dbt.type_string() }}) as role,
         cast(null as {{ dbt.type_string() }}) as input_model,
@@ -29,8 +62,7 @@ input_days as (
         cast(null as boolean) as is_timed,
         cast(null as {{ dbt.type_string() }}) as assignment_key,
         cast(null as date) as day,
-        cast(null as {{ dbt.type_bigint() }}) as n_rows,
-        cast(null as {{ causalops.type_wide_integer() }}) as hash_0
+        cast(null as {{ dbt.type_bigint() }}) as n_rows
         {%- for slot in slots %},
         cast(null as {{ causalops.type_wide_integer() }}) as hash_{{ slot }}
         {%- endfor %}
@@ -41,6 +73,53 @@ input_days as (
     {{ causalops.clock_branch(role, source, slots) }}
     {%- endfor %}
     {%- endfor %}
+),
+
+stacked as (
+    select
+        found.*,
+        settled.mapping_key,
+        coalesce(found.day <= settled.settled_through, false) as is_settled,
+        0 as n_kept
+    from found
+    inner join settled
+        on settled.role = found.role
+        and settled.input_model = found.input_model
+        and settled.unit = found.unit
+    union all
+    select
+        kept.role,
+        kept.input_model,
+        kept.unit,
+        kept.is_timed,
+        kept.assignment_key,
+        kept.day,
+        0 as n_rows,
+        {%- for slot in slots %}
+        kept.hash_{{ slot }},
+        {%- endfor %}
+        kept.mapping_key,
+        true as is_settled,
+        kept.n_rows as n_kept
+    from kept
+    inner join settled
+        on settled.mapping_key = kept.mapping_key
+        and settled.role = kept.role
+        and kept.day <= settled.settled_through
 )
 
-select * from input_days
+select
+    mapping_key,
+    role,
+    input_model,
+    unit,
+    is_timed,
+    assignment_key,
+    day,
+    cast(sum(case when is_settled then n_kept else n_rows end) as {{ dbt.type_bigint() }}) as n_rows,
+    cast(sum(case when is_settled then n_rows - n_kept else 0 end) as {{ dbt.type_bigint() }}) as n_unread_rows
+    {%- for slot in slots %},
+    cast(sum(hash_{{ slot }}) as {{ causalops.type_wide_integer() }}) as hash_{{ slot }}
+    {%- endfor %}
+from stacked
+group by mapping_key, role, input_model, unit, is_timed, assignment_key, day

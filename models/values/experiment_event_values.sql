@@ -1,21 +1,12 @@
 -- grain: one event of a fact within the window of an experiment's slot. only for quantiles of events,
 -- which no sum per unit can give: a further scan of the facts that have such a metric, by the rules of
--- experiment_unit_days (as-of day, events after exposure, filters, finite values).
+-- experiment_unit_values (as-of day, events after exposure, filters, finite values).
 {%- set registry = ref('causalops', 'registry') %}
 {%- for name in causalops.input_models(['fact_models']) %}
 -- depends_on: {{ ref(name) }}
 {%- endfor %}
 
 with
-
-due as (
-    select due.*, registry.unit
-    from {{ ref('causalops', 'experiment_due') }} as due
-    inner join {{ registry }} as registry
-        on registry.row_kind = 'experiment'
-        and registry.experiment_id = due.experiment_id
-    where due.is_due
-),
 
 -- Several metrics can share a slot, and several analyses a metric.
 event_slots as (
@@ -36,7 +27,7 @@ event_slots as (
 ),
 
 exposures as (
-    {{ causalops.scanned_exposures(ref('causalops', 'experiment_exposures')) }}
+    {{ causalops.scanned_exposures() }}
 ),
 
 event_values as (

@@ -5,15 +5,17 @@
 with
 
 exposures as (
-    select
-        exposures.experiment_id,
-        exposures.unit_id,
-        exposures.log_received,
-        {{ causalops.days_between('exposures.exposure_day', 'coalesce(due.end_date, due.as_of_date)') }} as open_to
-    from {{ ref('causalops', 'experiment_exposures') }} as exposures
-    inner join {{ ref('causalops', 'experiment_due') }} as due
-        on due.experiment_id = exposures.experiment_id
-        and due.design = 'encouragement'
+    select *
+    from ({{ causalops.scanned_exposures() }}) as scanned
+    where experiment_id in (select experiment_id from {{ ref('causalops', 'experiment_due') }} where design = 'encouragement')
+),
+
+windows as (
+    select * from {{ ref('causalops', 'experiment_windows') }}
+),
+
+unit_days as (
+    {{ causalops.unit_days() }}
 ),
 
 metrics as (
@@ -31,7 +33,7 @@ by_log as (
 
 by_metric as (
     select distinct exposures.experiment_id, exposures.unit_id
-    from {{ ref('causalops', 'experiment_unit_days') }} as unit_days
+    from unit_days
     inner join metrics
         on metrics.experiment_id = unit_days.experiment_id
         and metrics.fact = unit_days.fact

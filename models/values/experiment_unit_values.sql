@@ -7,17 +7,16 @@
 
 with
 
-unit_days as (
-    select * from {{ ref('causalops', 'experiment_unit_days') }}
+exposures as (
+    {{ causalops.scanned_exposures() }}
 ),
 
-exposures as (
-    select
-        exposures.*,
-        {{ causalops.days_between('exposures.exposure_day', 'coalesce(due.end_date, due.as_of_date)') }} as open_to
-    from {{ ref('causalops', 'experiment_exposures') }} as exposures
-    inner join {{ ref('causalops', 'experiment_due') }} as due
-        on due.experiment_id = exposures.experiment_id
+windows as (
+    select * from {{ ref('causalops', 'experiment_windows') }}
+),
+
+unit_days as (
+    {{ causalops.unit_days() }}
 ),
 
 folded as (
@@ -34,7 +33,7 @@ folded as (
     inner join exposures
         on exposures.experiment_id = unit_days.experiment_id
         and exposures.unit_id = unit_days.unit_id
-    inner join {{ ref('causalops', 'experiment_windows') }} as windows
+    inner join windows
         on windows.experiment_id = unit_days.experiment_id
         and windows.fact = unit_days.fact
     group by unit_days.experiment_id, unit_days.unit_id, unit_days.fact
@@ -60,5 +59,3 @@ inner join exposures
 left join {{ ref('causalops', 'experiment_received') }} as received
     on received.experiment_id = folded.experiment_id
     and received.unit_id = folded.unit_id
--- One order of rows, so that sums on one thread are equal to the last bit whoever else is computed.
-order by folded.experiment_id, folded.fact, folded.unit_id

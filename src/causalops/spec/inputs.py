@@ -126,6 +126,11 @@ class Units(Part):
     units: dict[Name, Name] = Field(min_length=1)
     complete_through: Date | None = None
     sparse: Flag = False
+    late_data_days: Days | None = None
+
+    def look_back(self, default: int) -> int | None:
+        """How many days rows may still come or change; None where no day is ever settled."""
+        return default if self.late_data_days is None else self.late_data_days
 
 
 class Assignment(Units):
@@ -139,6 +144,11 @@ class Assignment(Units):
     clusters: dict[Name, Name] = Field(default_factory=dict)
     segments: tuple[Name, ...] = ()
     exclude: Name | None = None
+
+    def look_back(self, default: int) -> int | None:
+        """No day is settled while a column may be filled in later, unless the log says when."""
+        is_filled_later = self.trigger or self.received or self.exclude
+        return None if is_filled_later and self.late_data_days is None else super().look_back(default)
 
 
 class Fact(Units):

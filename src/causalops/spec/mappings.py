@@ -88,6 +88,7 @@ def compile_rows(
         yield {
             "row_kind": "assignment", "input_model": model, "name": unit,
             "unit_column": assignment.units[unit], "has_time": assignment.timestamp is not None,
+            "late_data_days": assignment.look_back(project.settings.late_data_days),
             "payload": canonical_json(_assignment(assignment, columns)),
         }  # fmt: skip
     for (model, unit), measures in sorted(used.items(), key=lambda item: item[0]):
@@ -102,6 +103,7 @@ def compile_rows(
             yield {
                 "row_kind": "fact", "input_model": model, "name": unit,
                 "unit_column": item.fact.units[unit], "has_time": stamp is not None,
+                "late_data_days": item.fact.look_back(project.settings.late_data_days),
                 "payload": canonical_json({"timestamp": stamp, "slots": found}),
             }  # fmt: skip
     yield from blocks.rows()

@@ -37,8 +37,8 @@ _TYPES = {
     "owner hypothesis unit control input_model unit_column assignment_key agg metric_role "
     "metric_type desired unit_label maturity method analysis_hash method_version protocol checks "
     "robustness covariates payload",
-    "integer": "position strata_slot cluster_slot n_planned last_day_offset max_pre_days slot "
-    "day_from day_to pre_days block_id mature_days",
+    "integer": "position strata_slot cluster_slot n_planned last_day_offset max_pre_days "
+    "late_data_days slot day_from day_to pre_days block_id mature_days",
     "double": "weight winsorize margin mde alpha quantile critical_value",
     "boolean": "has_time is_control is_adjusted is_default_method is_sparse",
     "date": "start_date end_date complete_through",
@@ -47,8 +47,8 @@ _KIND_OF = {name: kind for kind, names in _TYPES.items() for name in names.split
 _ORDER = (
     "row_kind experiment_id analysis metric name position design status spec_status file message "
     "owner hypothesis unit control input_model unit_column assignment_key has_time start_date "
-    "end_date strata_slot cluster_slot n_planned last_day_offset max_pre_days weight is_control "
-    "slot agg day_from day_to pre_days metric_role metric_type desired unit_label block_id "
+    "end_date strata_slot cluster_slot n_planned last_day_offset max_pre_days late_data_days weight "
+    "is_control slot agg day_from day_to pre_days metric_role metric_type desired unit_label block_id "
     "mature_days maturity winsorize margin mde alpha quantile critical_value method is_adjusted "
     "is_default_method is_sparse complete_through analysis_hash method_version protocol checks "
     "robustness covariates payload"

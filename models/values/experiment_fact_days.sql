@@ -1,0 +1,40 @@
+-- grain: source_key (a fact by one unit), unit_id, day (NULL when untimed). kept by day: each day is a function
+-- of that day's rows alone, whatever the experiments are. v_k adds up (or, for flags, is the maximum) over the
+-- day's events of slot k; distinct values do not add up and are counted in experiment_distinct_days.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='append_new_columns',
+    pre_hook="{{ causalops.forgotten_days('fact') }}",
+) }}
+{%- set slots = range(1, var('max_slots') + 1) %}
+{%- for name in causalops.input_models(['fact_models']) %}
+-- depends_on: {{ ref(name) }}
+{%- endfor %}
+
+with
+
+sources as (
+    {{ causalops.sources_to_read('fact') }}
+),
+
+fact_days as (
+    select
+        cast(null as {{ dbt.type_string() }}) as source_key,
+        cast(null as {{ dbt.type_string() }}) as fact,
+        cast(null as {{ dbt.type_string() }}) as unit,
+        cast(null as date) as read_from,
+        cast(null as {{ dbt.type_string() }}) as unit_id,
+        cast(null as date) as day,
+        cast(null as {{ dbt.type_bigint() }}) as n_nonfinite
+        {%- for slot in slots %},
+        cast(null as {{ causalops.type_double() }}) as v_{{ slot }}
+        {%- endfor %}
+    where 1 = 0
+    {%- for source in causalops.registry_rows(ref('causalops', 'registry'), 'fact') %}
+    union all
+    {{ causalops.fact_days_branch(source, slots) }}
+    {%- endfor %}
+)
+
+select * from fact_days
