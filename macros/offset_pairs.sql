@@ -1,10 +1,12 @@
-{# Union branches for `experiment_offset_moments`: one block's outcome parts by day after exposure. Facts in
-   `distinct_facts` can have two rows of a unit and day, one for sums and one for distinct values. #}
-{% macro offset_pairs(block, distinct_facts) -%}
+{# Union branches for `experiment_offset_moments`: one block's outcome parts by day after exposure. #}
+{% macro offset_pairs(block, facts) -%}
     {%- set parts = block.payload.parts | selectattr('name', 'in', ['y', 'z']) | list -%}
-    {%- set is_single = parts | map(attribute='fact') | unique | list | length == 1 and parts[0].fact not in distinct_facts -%}
-    {%- set facts = [] -%}
-    {%- for part in parts -%}{%- do facts.append(causalops.text_literal(part.fact)) -%}{%- endfor -%}
+    {%- set read = [] -%}
+    {%- for fact in facts if fact.name in parts | map(attribute='fact') -%}
+        {%- do read.append({'days': 'days_' ~ (facts.index(fact) + 1), 'fact': fact}) -%}
+    {%- endfor -%}
+    {#- One row of a unit and day, unless a second fact or a count of distinct values adds another. #}
+    {%- set is_single = read | length == 1 and not read[0].fact.is_distinct -%}
     {%- for pair in causalops.block_pairs({'payload': {'parts': parts}}) %}
     union all
     select
@@ -14,29 +16,27 @@
         {{ 'sum(y * y * y)' if pair.is_outcome else 'null' }}
     from (
         select
-            metrics.experiment_id, metrics.metric, unit_days.variant, unit_days.unit_id, unit_days.day_offset
+            experiment_id, metric, variant, unit_id, day_offset
             {%- for part in parts %},
             {{ causalops.part_value({
                 'fact': part.fact, 'slot': part.slot, 'den_slot': part.den_slot, 'phase': 'v', 'missing': part.missing,
             }, is_single) }} as {{ part.name }}
             {%- endfor %}
-        from metrics
-        inner join unit_days
-            on unit_days.experiment_id = metrics.experiment_id
-            and unit_days.exposure_day <= metrics.mature_through
-            and unit_days.day_offset <= metrics.mature_days
-        inner join window_starts
-            on window_starts.experiment_id = metrics.experiment_id
-            and window_starts.window_fact = unit_days.fact
-        where metrics.block_id = {{ block.block_id }}
-            and unit_days.fact in ({{ facts | join(', ') }})
-            and unit_days.day_offset >= case
-                {%- for part in parts %}
-                when unit_days.fact = {{ causalops.text_literal(part.fact) }} then window_starts.from_{{ part.slot }}
-                {%- endfor %}
-            end
+        from (
+            {%- for item in read %}
+            {{ 'union all' if not loop.first }}
+            select metrics.experiment_id, metrics.metric, days.variant, days.unit_id, days.fact, days.day_offset, {{ causalops.slot_columns('days') }}
+            from {{ item.days }} as days
+            inner join metrics
+                on metrics.experiment_id = days.experiment_id
+                and metrics.block_id = {{ block.block_id }}
+                and days.exposure_day <= metrics.mature_through
+                and days.day_offset <= metrics.mature_days
+            where days.day_offset >= days.from_{{ (parts | selectattr('fact', 'equalto', item.fact.name) | first).slot }}
+            {%- endfor %}
+        ) as unit_values
         {%- if not is_single %}
-        group by metrics.experiment_id, metrics.metric, unit_days.variant, unit_days.unit_id, unit_days.day_offset
+        group by experiment_id, metric, variant, unit_id, day_offset
         {%- endif %}
     ) as unit_values
     where y is not null

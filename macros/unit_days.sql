@@ -1,69 +1,104 @@
-{# Values per experiment, unit, fact and day from exposure (day_offset; NULL when untimed), v_k of slot k; one row
-   for sums and one for distinct values. Days before and after the exposure day come from the fact, the exposure
-   day itself from `experiment_first_days`. Rows are those within the longest window of the fact. The calling
-   model offers the CTEs `exposures` (scanned_exposures) and `windows`. #}
-{% macro unit_days() -%}
-    {%- set slots = range(1, var('max_slots') + 1) -%}
-    {%- set offset = causalops.days_between('exposures.exposure_day', 'fact_days.day') %}
+{# The CTEs days_1, days_2, ..., one per fact: values per experiment, unit and day from exposure (day_offset; NULL
+   when untimed), v_k of slot k, within the longest window of the fact. The calling model offers the CTE `exposures`
+   (scanned_exposures); its columns and those of the fact's windows are carried along. #}
+{% macro unit_day_ctes(facts) -%}
+    {%- for fact in facts %}
+placed_{{ loop.index }} as (
     select
-        exposures.experiment_id,
-        exposures.unit_id,
+        exposures.*,
+        windows.source_key,
+        windows.first_days_key,
+        windows.last_day,
+        windows.is_open,
+        windows.longest_pre
+        {%- for slot in fact.rules %},
+        windows.from_{{ slot }},
+        windows.to_{{ slot }},
+        windows.pre_{{ slot }}
+        {%- endfor %}
+    from exposures
+    inner join {{ ref('causalops', 'experiment_windows') }} as windows
+        on windows.experiment_id = exposures.experiment_id
+        and windows.fact = {{ causalops.text_literal(fact.name) }}
+),
+
+days_{{ loop.index }} as (
+    {{ causalops.unit_days(fact, 'placed_' ~ loop.index) }}
+),
+    {%- endfor %}
+{%- endmacro %}
+
+{# Days before and after the exposure day come from the fact, the exposure day itself from `experiment_first_days`;
+   counts of distinct values are rows of their own. #}
+{% macro unit_days(fact, placed) -%}
+    {%- set offset = causalops.days_between('placed.exposure_day', 'fact_days.day') %}
+    select
+        placed.*,
         fact_days.fact,
         cast({{ offset }} as {{ dbt.type_int() }}) as day_offset,
-        fact_days.n_nonfinite
-        {%- for slot in slots %},
-        fact_days.v_{{ slot }}
-        {%- endfor %}
+        fact_days.n_nonfinite,
+        {{ causalops.slot_columns('fact_days') }}
     from {{ ref('causalops', 'experiment_fact_days') }} as fact_days
-    inner join exposures
-        on exposures.unit_id = fact_days.unit_id
-        and exposures.unit = fact_days.unit
-    inner join windows
-        on windows.experiment_id = exposures.experiment_id
-        and windows.fact = fact_days.fact
-        and windows.source_key = fact_days.source_key
-    where fact_days.day is null
-        or (
-            fact_days.day <= exposures.as_of_date
-            and (
-                exposures.exposure_day is null
-                or {{ offset }} between -windows.longest_pre and -1
-                or {{ offset }} between 1 and windows.last_day
-                or (windows.is_open and {{ offset }} between 1 and exposures.open_to)
+    inner join {{ placed }} as placed
+        on placed.unit_id = fact_days.unit_id
+        and placed.unit = fact_days.unit
+        and placed.source_key = fact_days.source_key
+    where fact_days.fact = {{ causalops.text_literal(fact.name) }}
+        and (
+            fact_days.day is null
+            or (
+                fact_days.day <= placed.as_of_date
+                and (
+                    placed.exposure_day is null
+                    or {{ offset }} between -placed.longest_pre and -1
+                    or {{ offset }} between 1 and placed.last_day
+                    or (placed.is_open and {{ offset }} between 1 and placed.open_to)
+                )
             )
         )
-
     union all
-
     select
-        exposures.experiment_id,
-        exposures.unit_id,
+        placed.*,
         first_days.fact,
-        0 as day_offset,
-        first_days.n_nonfinite
-        {%- for slot in slots %},
-        first_days.v_{{ slot }}
-        {%- endfor %}
+        0,
+        first_days.n_nonfinite,
+        {{ causalops.slot_columns('first_days') }}
     from {{ ref('causalops', 'experiment_first_days') }} as first_days
-    inner join exposures
-        on exposures.experiment_id = first_days.experiment_id
-        and exposures.unit_id = first_days.unit_id
-        and exposures.exposure_day = first_days.day
-    inner join windows
-        on windows.experiment_id = exposures.experiment_id
-        and windows.first_days_key = first_days.source_key
-        and (windows.last_day >= 0 or (windows.is_open and exposures.open_to >= 0))
-
+    inner join {{ placed }} as placed
+        on placed.unit_id = first_days.unit_id
+        and placed.exposure_day = first_days.day
+        and placed.first_days_key = first_days.source_key
+        and (placed.last_day >= 0 or (placed.is_open and placed.open_to >= 0))
+    where first_days.fact = {{ causalops.text_literal(fact.name) }}
+    {%- if fact.is_distinct %}
     union all
-
     select
-        experiment_id,
-        unit_id,
-        fact,
-        day_offset,
-        0 as n_nonfinite
-        {%- for slot in slots %},
-        v_{{ slot }}
-        {%- endfor %}
-    from {{ ref('causalops', 'experiment_distinct_days') }}
+        placed.*,
+        distinct_days.fact,
+        distinct_days.day_offset,
+        0,
+        {{ causalops.slot_columns('distinct_days') }}
+    from {{ ref('causalops', 'experiment_distinct_days') }} as distinct_days
+    inner join {{ placed }} as placed
+        on placed.experiment_id = distinct_days.experiment_id
+        and placed.unit_id = distinct_days.unit_id
+    where distinct_days.fact = {{ causalops.text_literal(fact.name) }}
+    {%- endif %}
+{%- endmacro %}
+
+{% macro slot_columns(alias) -%}
+    {%- for slot in range(1, var('max_slots') + 1) %}{{ alias }}.v_{{ slot }}{{ ', ' if not loop.last }}{% endfor %}
+{%- endmacro %}
+
+{# The facts that experiments read: name, slot -> sum or max, and whether some slot counts distinct values. #}
+{% macro facts_read(registry) -%}
+    {%- set found = {} -%}
+    {%- for source in causalops.registry_rows(registry, 'fact') -%}
+        {%- set fact = found.setdefault(source.input_model, {'name': source.input_model, 'rules': {}, 'is_distinct': false}) -%}
+        {%- for measure in source.payload.slots -%}
+            {%- do fact.rules.update({measure.slot: 'max' if measure.agg == 'any' else 'sum'}) -%}
+            {%- if measure.agg == 'distinct' -%}{%- do fact.update({'is_distinct': true}) -%}{%- endif -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return(found.values() | list) }}
 {%- endmacro %}

@@ -22,64 +22,74 @@ due as (
     where due.is_due
 ),
 
-ordered as (
+exposure_days as (
     select
         exposure_days.*,
         due.as_of_date,
-        row_number() over unit_rows as exposure_number,
-        min(lowest_variant) over unit_days as first_name,
-        max(highest_variant) over unit_days as last_name,
-        max(case when is_unnamed then 1 else 0 end) over unit_days = 1 as has_unnamed,
-        min(triggered_at) over unit_days as first_triggered_at,
-        min(trigger_day) over unit_days as first_trigger_day,
-        max(case when is_triggered then 1 else 0 end) over unit_days = 1 as is_flagged,
-        max(case when log_received then 1 else 0 end) over unit_days = 1 as is_received,
-        max(case when is_excluded then 1 else 0 end) over unit_days = 1 as is_marked
+        due.start_date,
+        due.end_date,
+        due.strata_slot,
+        due.cluster_slot
     from {{ ref('causalops', 'experiment_exposure_days') }} as exposure_days
     inner join due
         on due.source_key = exposure_days.source_key
     where exposure_days.day <= due.as_of_date
         or exposure_days.day is null
-    window
-        unit_days as (partition by exposure_days.source_key, exposure_days.unit_id),
-        unit_rows as (partition by exposure_days.source_key, exposure_days.unit_id order by exposure_days.day nulls last)
+),
+
+units as (
+    select
+        experiment_id,
+        unit_id,
+        min(day) as first_day,
+        min(lowest_variant) as lowest_variant,
+        max(highest_variant) as highest_variant,
+        max(case when is_unnamed then 1 else 0 end) = 1 as is_unnamed,
+        min(case when trigger_day <= as_of_date then triggered_at end) as triggered_at,
+        max(case when is_triggered or trigger_day <= as_of_date then 1 else 0 end) = 1 as is_triggered,
+        max(case when log_received then 1 else 0 end) = 1 as log_received,
+        max(case when is_excluded then 1 else 0 end) = 1 as is_excluded
+    from exposure_days
+    group by experiment_id, unit_id
 ),
 
 first_exposures as (
     select
-        ordered.experiment_id,
-        ordered.unit_id,
-        coalesce(ordered.variant, '(none)') as variant,
-        ordered.exposed_at,
-        ordered.day as exposure_day,
+        units.experiment_id,
+        units.unit_id,
+        coalesce(first_days.variant, '(none)') as variant,
+        first_days.exposed_at,
+        first_days.day as exposure_day,
         coalesce(
-            ordered.first_name <> ordered.last_name
-            or (ordered.has_unnamed and ordered.first_name is not null),
+            units.lowest_variant <> units.highest_variant
+            or (units.is_unnamed and units.lowest_variant is not null),
             false
         ) as is_crossover,
-        ordered.is_flagged or coalesce(ordered.first_trigger_day <= ordered.as_of_date, false) as is_triggered,
-        case when ordered.first_trigger_day <= ordered.as_of_date then ordered.first_triggered_at end as triggered_at,
-        ordered.is_received as log_received,
-        ordered.cluster_id,
-        ordered.has_trigger,
+        units.is_triggered,
+        units.triggered_at,
+        units.log_received,
+        first_days.cluster_id,
+        first_days.has_trigger,
         variants.name is not null as is_planned,
-        coalesce(ordered.day >= due.start_date, true)
-            and coalesce(ordered.day <= due.end_date, true) as is_enrolled,
-        ordered.is_marked as is_excluded,
-        due.cluster_slot is not null and ordered.cluster_id is null as is_unclustered,
-        due.strata_slot,
-        {{ causalops.md5_integer("ordered.experiment_id || ':' || ordered.unit_id") }} % 1024 as bucket
+        coalesce(first_days.day >= first_days.start_date, true)
+            and coalesce(first_days.day <= first_days.end_date, true) as is_enrolled,
+        units.is_excluded,
+        first_days.cluster_slot is not null and first_days.cluster_id is null as is_unclustered,
+        first_days.strata_slot,
+        {{ causalops.md5_integer("units.experiment_id || ':' || units.unit_id") }} % 1024 as bucket
         {%- for slot in slots %},
-        coalesce(ordered.seg_{{ slot }}, '(none)') as seg_{{ slot }}
+        coalesce(first_days.seg_{{ slot }}, '(none)') as seg_{{ slot }}
         {%- endfor %}
-    from ordered
-    inner join due
-        on due.experiment_id = ordered.experiment_id
+    from units
+    -- A unit without any day has one row.
+    inner join exposure_days as first_days
+        on first_days.experiment_id = units.experiment_id
+        and first_days.unit_id = units.unit_id
+        and coalesce(first_days.day, {{ causalops.first_date() }}) = coalesce(units.first_day, {{ causalops.first_date() }})
     left join {{ registry }} as variants
         on variants.row_kind = 'variant'
-        and variants.experiment_id = ordered.experiment_id
-        and variants.name = ordered.variant
-    where ordered.exposure_number = 1
+        and variants.experiment_id = units.experiment_id
+        and variants.name = first_days.variant
 ),
 
 {{ causalops.frequent_segment_values('first_exposures', slots) }},

@@ -1,7 +1,11 @@
 -- grain: experiment_id, metric, variant, day_offset, a, b. shifted sums (shift 0) of what the mature
 -- units of a windowed metric did on each single day after exposure; units silent that day are zeros.
 {%- set registry = ref('causalops', 'registry') -%}
-{%- set distinct_facts = causalops.distinct_facts(registry) | map(attribute='input_model') | list %}
+{%- set facts = causalops.facts_read(registry) %}
+-- depends_on: {{ ref('causalops', 'experiment_windows') }}
+-- depends_on: {{ ref('causalops', 'experiment_fact_days') }}
+-- depends_on: {{ ref('causalops', 'experiment_first_days') }}
+-- depends_on: {{ ref('causalops', 'experiment_distinct_days') }}
 
 with
 
@@ -26,33 +30,7 @@ populations as (
         and exposures.exposure_day <= metrics.mature_through
     group by metrics.experiment_id, metrics.metric, exposures.variant
 ),
-
-windows as (
-    select * from {{ ref('causalops', 'experiment_windows') }}
-),
-
-window_starts as (
-    select
-        experiment_id,
-        fact as window_fact
-        {%- for slot in range(1, var('max_slots') + 1) %},
-        from_{{ slot }}
-        {%- endfor %}
-    from windows
-),
-
-unit_days as (
-    select
-        unit_days.*,
-        exposures.variant,
-        exposures.exposure_day
-    from ({{ causalops.unit_days() }}) as unit_days
-    inner join exposures
-        on exposures.experiment_id = unit_days.experiment_id
-        and exposures.unit_id = unit_days.unit_id
-    where unit_days.day_offset >= 0
-),
-
+{{ causalops.unit_day_ctes(facts) }}
 pairs as (
     select
         cast(null as {{ dbt.type_string() }}) as experiment_id,
@@ -69,7 +47,7 @@ pairs as (
         cast(null as {{ causalops.type_double() }}) as sum_aaa
     where 1 = 0
     {%- for block in causalops.blocks_for(registry, 'day_offsets') %}
-    {{ causalops.offset_pairs(block, distinct_facts) }}
+    {{ causalops.offset_pairs(block, facts) }}
     {%- endfor %}
 ),
 

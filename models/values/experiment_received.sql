@@ -1,6 +1,11 @@
 -- grain: experiment_id, unit_id. the units of an encouragement that received the treatment: any row of the
 -- assignment log up to as_of_date says so, or the metric that stands for it is true in its window.
-{%- set slots = range(1, var('max_slots') + 1) %}
+{%- set slots = range(1, var('max_slots') + 1) -%}
+{%- set facts = causalops.facts_read(ref('causalops', 'registry')) %}
+-- depends_on: {{ ref('causalops', 'experiment_windows') }}
+-- depends_on: {{ ref('causalops', 'experiment_fact_days') }}
+-- depends_on: {{ ref('causalops', 'experiment_first_days') }}
+-- depends_on: {{ ref('causalops', 'experiment_distinct_days') }}
 
 with
 
@@ -9,15 +14,7 @@ exposures as (
     from ({{ causalops.scanned_exposures() }}) as scanned
     where experiment_id in (select experiment_id from {{ ref('causalops', 'experiment_due') }} where design = 'encouragement')
 ),
-
-windows as (
-    select * from {{ ref('causalops', 'experiment_windows') }}
-),
-
-unit_days as (
-    {{ causalops.unit_days() }}
-),
-
+{{ causalops.unit_day_ctes(facts) }}
 metrics as (
     select experiment_id, input_model as fact, slot, day_from, day_to
     from {{ ref('causalops', 'registry') }}
@@ -32,23 +29,24 @@ by_log as (
 ),
 
 by_metric as (
-    select distinct exposures.experiment_id, exposures.unit_id
-    from unit_days
+    select
+        cast(null as {{ dbt.type_string() }}) as experiment_id,
+        cast(null as {{ dbt.type_string() }}) as unit_id
+    where 1 = 0
+    {%- for fact in facts %}
+    union
+    select days.experiment_id, days.unit_id
+    from days_{{ loop.index }} as days
     inner join metrics
-        on metrics.experiment_id = unit_days.experiment_id
-        and metrics.fact = unit_days.fact
-    inner join exposures
-        on exposures.experiment_id = unit_days.experiment_id
-        and exposures.unit_id = unit_days.unit_id
-    where (
-            unit_days.day_offset is null
-            or unit_days.day_offset between metrics.day_from and coalesce(metrics.day_to, exposures.open_to)
-        )
+        on metrics.experiment_id = days.experiment_id
+        and metrics.fact = days.fact
+    where (days.day_offset is null or days.day_offset between metrics.day_from and coalesce(metrics.day_to, days.open_to))
         and case metrics.slot
             {%- for slot in slots %}
-            when {{ slot }} then unit_days.v_{{ slot }}
+            when {{ slot }} then days.v_{{ slot }}
             {%- endfor %}
         end > 0
+    {%- endfor %}
 )
 
 select experiment_id, unit_id from by_log

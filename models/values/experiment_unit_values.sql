@@ -3,40 +3,43 @@
 -- and segments are carried along so that moments need no second join.
 {%- set slots = range(1, var('max_slots') + 1) -%}
 {%- set segments = range(1, var('max_segments') + 1) -%}
-{%- set flag_facts = causalops.flag_slots(ref('causalops', 'registry')) %}
+{%- set facts = causalops.facts_read(ref('causalops', 'registry')) %}
+-- depends_on: {{ ref('causalops', 'experiment_windows') }}
+-- depends_on: {{ ref('causalops', 'experiment_fact_days') }}
+-- depends_on: {{ ref('causalops', 'experiment_first_days') }}
+-- depends_on: {{ ref('causalops', 'experiment_distinct_days') }}
 
 with
 
 exposures as (
     {{ causalops.scanned_exposures() }}
 ),
-
-windows as (
-    select * from {{ ref('causalops', 'experiment_windows') }}
-),
-
-unit_days as (
-    {{ causalops.unit_days() }}
-),
-
+{{ causalops.unit_day_ctes(facts) }}
 folded as (
     select
-        unit_days.experiment_id,
-        unit_days.unit_id,
-        unit_days.fact,
-        sum(unit_days.n_nonfinite) as n_nonfinite
+        cast(null as {{ dbt.type_string() }}) as experiment_id,
+        cast(null as {{ dbt.type_string() }}) as unit_id,
+        cast(null as {{ dbt.type_string() }}) as fact,
+        cast(null as {{ dbt.type_bigint() }}) as n_nonfinite
         {%- for slot in slots %},
-        {{ causalops.folded_slot(slot, 'post', flag_facts) }} as v_{{ slot }},
-        {{ causalops.folded_slot(slot, 'pre', flag_facts) }} as p_{{ slot }}
+        cast(null as {{ causalops.type_double() }}) as v_{{ slot }},
+        cast(null as {{ causalops.type_double() }}) as p_{{ slot }}
         {%- endfor %}
-    from unit_days
-    inner join exposures
-        on exposures.experiment_id = unit_days.experiment_id
-        and exposures.unit_id = unit_days.unit_id
-    inner join windows
-        on windows.experiment_id = unit_days.experiment_id
-        and windows.fact = unit_days.fact
-    group by unit_days.experiment_id, unit_days.unit_id, unit_days.fact
+    where 1 = 0
+    {%- for fact in facts %}
+    union all
+    select
+        experiment_id,
+        unit_id,
+        fact,
+        cast(sum(n_nonfinite) as {{ dbt.type_bigint() }})
+        {%- for slot in slots %},
+        {{ causalops.folded_slot(slot, 'post', fact.rules[slot]) if slot in fact.rules else 'null' }},
+        {{ causalops.folded_slot(slot, 'pre', fact.rules[slot]) if slot in fact.rules else 'null' }}
+        {%- endfor %}
+    from days_{{ loop.index }}
+    group by experiment_id, unit_id, fact
+    {%- endfor %}
 )
 
 select
