@@ -43,7 +43,7 @@
 {% macro empty_exposure_rows(slots) -%}
     {%- set text = dbt.type_string() -%}
     select
-        cast(null as {{ text }}) as source_key,
+        cast(null as {{ dbt.type_bigint() }}) as source_key,
         cast(null as {{ text }}) as experiment_id,
         cast(null as date) as read_from,
         cast(null as {{ text }}) as unit_id,

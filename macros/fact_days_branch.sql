@@ -3,8 +3,6 @@
     {%- set times = causalops.event_times(source) %}
     select
         {{ causalops.source_value('source_key', source) }},
-        {{ causalops.text_literal(source.input_model) }},
-        {{ causalops.text_literal(source.name) }},
         {{ causalops.source_value('first_day', source) }},
         unit_id,
         day,

@@ -3,8 +3,6 @@
     {%- set times = causalops.event_times(source) %}
     select
         source_key,
-        experiment_id,
-        {{ causalops.text_literal(source.input_model) }},
         max(read_from),
         unit_id,
         day,
@@ -13,7 +11,6 @@
     from (
         select
             exposures.source_key,
-            exposures.experiment_id,
             exposures.read_from,
             exposures.unit_id,
             exposures.day,
@@ -29,5 +26,5 @@
             and coalesce({{ times.at }} >= exposures.exposed_at, true)
         {%- endif %}
     ) as events
-    group by source_key, experiment_id, unit_id, day
+    group by source_key, unit_id, day
 {%- endmacro %}

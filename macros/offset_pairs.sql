@@ -1,5 +1,5 @@
 {# Union branches for `experiment_offset_moments`: one block's outcome parts by day after exposure. #}
-{% macro offset_pairs(block, facts) -%}
+{% macro offset_pairs(block, facts, slots) -%}
     {%- set parts = block.payload.parts | selectattr('name', 'in', ['y', 'z']) | list -%}
     {%- set read = [] -%}
     {%- for fact in facts if fact.name in parts | map(attribute='fact') -%}
@@ -25,7 +25,7 @@
         from (
             {%- for item in read %}
             {{ 'union all' if not loop.first }}
-            select metrics.experiment_id, metrics.metric, days.variant, days.unit_id, days.fact, days.day_offset, {{ causalops.slot_columns('days') }}
+            select metrics.experiment_id, metrics.metric, days.variant, days.unit_id, days.fact, days.day_offset, {{ causalops.slot_columns('days', slots) }}
             from {{ item.days }} as days
             inner join metrics
                 on metrics.experiment_id = days.experiment_id

@@ -1,7 +1,7 @@
 {# The CTEs days_1, days_2, ..., one per fact: values per experiment, unit and day from exposure (day_offset; NULL
    when untimed), v_k of slot k, within the longest window of the fact. The calling model offers the CTE `exposures`
    (scanned_exposures); its columns and those of the fact's windows are carried along. #}
-{% macro unit_day_ctes(facts) -%}
+{% macro unit_day_ctes(facts, slots) -%}
     {%- for fact in facts %}
 placed_{{ loop.index }} as (
     select
@@ -23,71 +23,67 @@ placed_{{ loop.index }} as (
 ),
 
 days_{{ loop.index }} as (
-    {{ causalops.unit_days(fact, 'placed_' ~ loop.index) }}
+    {{ causalops.unit_days(fact, slots, 'placed_' ~ loop.index) }}
 ),
     {%- endfor %}
 {%- endmacro %}
 
 {# Days before and after the exposure day come from the fact, the exposure day itself from `experiment_first_days`;
    counts of distinct values are rows of their own. #}
-{% macro unit_days(fact, placed) -%}
+{% macro unit_days(fact, slots, placed) -%}
+    {%- set name = causalops.text_literal(fact.name) -%}
     {%- set offset = causalops.days_between('placed.exposure_day', 'fact_days.day') %}
     select
         placed.*,
-        fact_days.fact,
+        {{ name }} as fact,
         cast({{ offset }} as {{ dbt.type_int() }}) as day_offset,
         fact_days.n_nonfinite,
-        {{ causalops.slot_columns('fact_days') }}
+        {{ causalops.slot_columns('fact_days', slots) }}
     from {{ ref('causalops', 'experiment_fact_days') }} as fact_days
     inner join {{ placed }} as placed
         on placed.unit_id = fact_days.unit_id
-        and placed.unit = fact_days.unit
         and placed.source_key = fact_days.source_key
-    where fact_days.fact = {{ causalops.text_literal(fact.name) }}
-        and (
-            fact_days.day is null
-            or (
-                fact_days.day <= placed.as_of_date
-                and (
-                    placed.exposure_day is null
-                    or {{ offset }} between -placed.longest_pre and -1
-                    or {{ offset }} between 1 and placed.last_day
-                    or (placed.is_open and {{ offset }} between 1 and placed.open_to)
-                )
+    where fact_days.day is null
+        or (
+            fact_days.day <= placed.as_of_date
+            and (
+                placed.exposure_day is null
+                or {{ offset }} between -placed.longest_pre and -1
+                or {{ offset }} between 1 and placed.last_day
+                or (placed.is_open and {{ offset }} between 1 and placed.open_to)
             )
         )
     union all
     select
         placed.*,
-        first_days.fact,
+        {{ name }},
         0,
         first_days.n_nonfinite,
-        {{ causalops.slot_columns('first_days') }}
+        {{ causalops.slot_columns('first_days', slots) }}
     from {{ ref('causalops', 'experiment_first_days') }} as first_days
     inner join {{ placed }} as placed
         on placed.unit_id = first_days.unit_id
         and placed.exposure_day = first_days.day
         and placed.first_days_key = first_days.source_key
         and (placed.last_day >= 0 or (placed.is_open and placed.open_to >= 0))
-    where first_days.fact = {{ causalops.text_literal(fact.name) }}
     {%- if fact.is_distinct %}
     union all
     select
         placed.*,
-        distinct_days.fact,
+        {{ name }},
         distinct_days.day_offset,
         0,
-        {{ causalops.slot_columns('distinct_days') }}
+        {{ causalops.slot_columns('distinct_days', slots) }}
     from {{ ref('causalops', 'experiment_distinct_days') }} as distinct_days
     inner join {{ placed }} as placed
         on placed.experiment_id = distinct_days.experiment_id
         and placed.unit_id = distinct_days.unit_id
-    where distinct_days.fact = {{ causalops.text_literal(fact.name) }}
+    where distinct_days.fact = {{ name }}
     {%- endif %}
 {%- endmacro %}
 
-{% macro slot_columns(alias) -%}
-    {%- for slot in range(1, var('max_slots') + 1) %}{{ alias }}.v_{{ slot }}{{ ', ' if not loop.last }}{% endfor %}
+{% macro slot_columns(alias, slots) -%}
+    {%- for slot in slots %}{{ alias }}.v_{{ slot }}{{ ', ' if not loop.last }}{% endfor %}
 {%- endmacro %}
 
 {# The facts that experiments read: name, slot -> sum or max, and whether some slot counts distinct values. #}
@@ -101,4 +97,11 @@ days_{{ loop.index }} as (
         {%- endfor -%}
     {%- endfor -%}
     {{ return(found.values() | list) }}
+{%- endmacro %}
+
+{# The slots that some fact uses, from 1: tables have no column for the others. #}
+{% macro slots_read(facts) -%}
+    {%- set found = [1] -%}
+    {%- for fact in facts -%}{%- do found.extend(fact.rules) -%}{%- endfor -%}
+    {{ return(range(1, found | max + 1)) }}
 {%- endmacro %}

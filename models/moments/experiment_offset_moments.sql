@@ -1,7 +1,8 @@
 -- grain: experiment_id, metric, variant, day_offset, a, b. shifted sums (shift 0) of what the mature
 -- units of a windowed metric did on each single day after exposure; units silent that day are zeros.
 {%- set registry = ref('causalops', 'registry') -%}
-{%- set facts = causalops.facts_read(registry) %}
+{%- set facts = causalops.facts_read(registry) -%}
+{%- set slots = causalops.slots_read(facts) %}
 -- depends_on: {{ ref('causalops', 'experiment_windows') }}
 -- depends_on: {{ ref('causalops', 'experiment_fact_days') }}
 -- depends_on: {{ ref('causalops', 'experiment_first_days') }}
@@ -30,7 +31,7 @@ populations as (
         and exposures.exposure_day <= metrics.mature_through
     group by metrics.experiment_id, metrics.metric, exposures.variant
 ),
-{{ causalops.unit_day_ctes(facts) }}
+{{ causalops.unit_day_ctes(facts, slots) }}
 pairs as (
     select
         cast(null as {{ dbt.type_string() }}) as experiment_id,
@@ -47,7 +48,7 @@ pairs as (
         cast(null as {{ causalops.type_double() }}) as sum_aaa
     where 1 = 0
     {%- for block in causalops.blocks_for(registry, 'day_offsets') %}
-    {{ causalops.offset_pairs(block, facts) }}
+    {{ causalops.offset_pairs(block, facts, slots) }}
     {%- endfor %}
 ),
 

@@ -38,11 +38,10 @@ mappings as (
 exposures as (
     select
         experiments.*,
-        md5(
-            mappings.mapping_key || '|' || experiments.experiment_id
+        mappings.mapping_key
+            || '|' || experiments.experiment_id
             || '|' || coalesce(experiments.assignment_key, '')
-            || '|' || coalesce(cast(experiments.cluster_slot as {{ dbt.type_string() }}), '')
-        ) as source_key,
+            || '|' || coalesce(cast(experiments.cluster_slot as {{ dbt.type_string() }}), '') as definition,
         mappings.look_back
     from experiments
     inner join mappings
@@ -59,7 +58,7 @@ readings as (
 
 facts as (
     select
-        mappings.mapping_key as source_key,
+        mappings.mapping_key as definition,
         mappings.input_model,
         mappings.unit,
         mappings.look_back,
@@ -73,38 +72,54 @@ facts as (
         and experiments.unit = mappings.unit
     where mappings.row_kind = 'fact'
     group by mappings.mapping_key, mappings.input_model, mappings.unit, mappings.look_back
+),
+
+sources as (
+    select
+        'exposures' as kind,
+        definition,
+        input_model,
+        unit,
+        experiment_id,
+        {{ causalops.first_date() }} as first_day,
+        look_back,
+        coalesce(is_due, false) as is_read
+    from exposures
+
+    union all
+
+    select 'fact', definition, input_model, unit, cast(null as {{ dbt.type_string() }}), cast(first_day as date), look_back, is_read
+    from facts
+
+    union all
+
+    select
+        'first_days',
+        exposures.definition || '|' || facts.definition,
+        facts.input_model,
+        facts.unit,
+        exposures.experiment_id,
+        {{ causalops.first_date() }},
+        case
+            when exposures.look_back is not null and facts.look_back is not null
+                then greatest(exposures.look_back, facts.look_back)
+        end,
+        coalesce(exposures.is_due, false)
+    from exposures
+    inner join readings
+        on readings.experiment_id = exposures.experiment_id
+    inner join facts
+        on facts.input_model = readings.fact
+        and facts.unit = exposures.unit
 )
 
 select
-    'exposures' as kind,
-    source_key,
+    kind,
+    {{ causalops.sha256_integer('definition') }} as source_key,
     input_model,
     unit,
     experiment_id,
-    {{ causalops.first_date() }} as first_day,
+    first_day,
     look_back,
-    coalesce(is_due, false) as is_read
-from exposures
-
-union all
-
-select 'fact', source_key, input_model, unit, cast(null as {{ dbt.type_string() }}), cast(first_day as date), look_back, is_read
-from facts
-
-union all
-
-select
-    'first_days',
-    md5(exposures.source_key || '|' || facts.source_key),
-    facts.input_model,
-    facts.unit,
-    exposures.experiment_id,
-    {{ causalops.first_date() }},
-    case when exposures.look_back is not null and facts.look_back is not null then greatest(exposures.look_back, facts.look_back) end,
-    coalesce(exposures.is_due, false)
-from exposures
-inner join readings
-    on readings.experiment_id = exposures.experiment_id
-inner join facts
-    on facts.input_model = readings.fact
-    and facts.unit = exposures.unit
+    is_read
+from sources

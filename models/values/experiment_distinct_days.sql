@@ -2,7 +2,7 @@
 -- first day it appears in the window of its unit, so these do not add up from days of the fact, and the facts
 -- that have such a metric are scanned once more.
 {%- set registry = ref('causalops', 'registry') -%}
-{%- set slots = range(1, var('max_slots') + 1) %}
+{%- set slots = causalops.slots_read(causalops.facts_read(registry)) %}
 {%- for name in causalops.input_models(['fact_models']) %}
 -- depends_on: {{ ref(name) }}
 {%- endfor %}

@@ -7,7 +7,7 @@
     on_schema_change='append_new_columns',
     pre_hook="{{ causalops.forgotten_days('fact') }}",
 ) }}
-{%- set slots = range(1, var('max_slots') + 1) %}
+{%- set slots = causalops.slots_read(causalops.facts_read(ref('causalops', 'registry'))) %}
 {%- for name in causalops.input_models(['fact_models']) %}
 -- depends_on: {{ ref(name) }}
 {%- endfor %}
@@ -20,9 +20,7 @@ sources as (
 
 fact_days as (
     select
-        cast(null as {{ dbt.type_string() }}) as source_key,
-        cast(null as {{ dbt.type_string() }}) as fact,
-        cast(null as {{ dbt.type_string() }}) as unit,
+        cast(null as {{ dbt.type_bigint() }}) as source_key,
         cast(null as date) as read_from,
         cast(null as {{ dbt.type_string() }}) as unit_id,
         cast(null as date) as day,

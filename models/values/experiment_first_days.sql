@@ -7,7 +7,7 @@
     on_schema_change='append_new_columns',
     pre_hook="{{ causalops.forgotten_days('first_days') }}",
 ) }}
-{%- set slots = range(1, var('max_slots') + 1) %}
+{%- set slots = causalops.slots_read(causalops.facts_read(ref('causalops', 'registry'))) %}
 {%- for name in causalops.input_models(['fact_models']) %}
 -- depends_on: {{ ref(name) }}
 {%- endfor %}
@@ -24,7 +24,6 @@ exposures as (
         sources.input_model as fact,
         sources.unit,
         sources.first_day as read_from,
-        exposure_days.experiment_id,
         exposure_days.unit_id,
         exposure_days.day,
         exposure_days.exposed_at
@@ -40,9 +39,7 @@ exposures as (
 
 first_days as (
     select
-        cast(null as {{ dbt.type_string() }}) as source_key,
-        cast(null as {{ dbt.type_string() }}) as experiment_id,
-        cast(null as {{ dbt.type_string() }}) as fact,
+        cast(null as {{ dbt.type_bigint() }}) as source_key,
         cast(null as date) as read_from,
         cast(null as {{ dbt.type_string() }}) as unit_id,
         cast(null as date) as day,

@@ -1,7 +1,7 @@
 -- grain: experiment_id, unit_id. the units of an encouragement that received the treatment: any row of the
 -- assignment log up to as_of_date says so, or the metric that stands for it is true in its window.
-{%- set slots = range(1, var('max_slots') + 1) -%}
-{%- set facts = causalops.facts_read(ref('causalops', 'registry')) %}
+{%- set facts = causalops.facts_read(ref('causalops', 'registry')) -%}
+{%- set slots = causalops.slots_read(facts) %}
 -- depends_on: {{ ref('causalops', 'experiment_windows') }}
 -- depends_on: {{ ref('causalops', 'experiment_fact_days') }}
 -- depends_on: {{ ref('causalops', 'experiment_first_days') }}
@@ -14,7 +14,7 @@ exposures as (
     from ({{ causalops.scanned_exposures() }}) as scanned
     where experiment_id in (select experiment_id from {{ ref('causalops', 'experiment_due') }} where design = 'encouragement')
 ),
-{{ causalops.unit_day_ctes(facts) }}
+{{ causalops.unit_day_ctes(facts, slots) }}
 metrics as (
     select experiment_id, input_model as fact, slot, day_from, day_to
     from {{ ref('causalops', 'registry') }}

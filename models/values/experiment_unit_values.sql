@@ -1,9 +1,9 @@
 -- grain: experiment_id, unit_id, fact; only units with events. v_k: slot k over its window after
 -- exposure, p_k: over its pre-period. Absent rows are zeros, completed from exposure counts. Variant
 -- and segments are carried along so that moments need no second join.
-{%- set slots = range(1, var('max_slots') + 1) -%}
 {%- set segments = range(1, var('max_segments') + 1) -%}
-{%- set facts = causalops.facts_read(ref('causalops', 'registry')) %}
+{%- set facts = causalops.facts_read(ref('causalops', 'registry')) -%}
+{%- set slots = causalops.slots_read(facts) %}
 -- depends_on: {{ ref('causalops', 'experiment_windows') }}
 -- depends_on: {{ ref('causalops', 'experiment_fact_days') }}
 -- depends_on: {{ ref('causalops', 'experiment_first_days') }}
@@ -14,7 +14,7 @@ with
 exposures as (
     {{ causalops.scanned_exposures() }}
 ),
-{{ causalops.unit_day_ctes(facts) }}
+{{ causalops.unit_day_ctes(facts, slots) }}
 folded as (
     select
         cast(null as {{ dbt.type_string() }}) as experiment_id,
