@@ -21,6 +21,7 @@ compared as (
         snapshots.*,
         fingerprints.data_fingerprint,
         fingerprints.n_input_rows,
+        fingerprints.n_unread_rows,
         fingerprints.n_future_rows,
         case
             when latest.analysis_hash = snapshots.analysis_hash
@@ -69,6 +70,7 @@ select
     '0.1.0' as code_version,
     n_input_rows,
     n_late_rows,
+    case when has_time then n_unread_rows end as n_unread_rows,
     case when has_time then n_future_rows end as n_future_rows,
     has_time,
     start_date,

@@ -30,6 +30,7 @@ days_read as (
         parts_read.input_model,
         parts_read.slot,
         clock.n_rows,
+        clock.n_unread_rows,
         clock.day,
         not clock.is_timed or coalesce(clock.day <= snapshots.as_of_date, false) as is_read,
         not clock.is_timed or coalesce(clock.day <= snapshots.previous_as_of, false) as is_before_previous,
@@ -62,6 +63,7 @@ parts as (
         sum(case when is_read then n_rows else 0 end) as n_rows,
         sum(case when is_read then row_hash end) as row_hash,
         sum(case when is_before_previous then n_rows else 0 end) as n_rows_to_previous,
+        sum(case when is_read then abs(n_unread_rows) else 0 end) as n_unread_rows,
         sum(case when day > {{ causalops.run_day() }} then n_rows else 0 end) as n_future_rows
     from days_read
     group by experiment_id, input_model, slot
@@ -83,6 +85,7 @@ select
     md5({{ dbt.listagg('digest', "'|'", 'order by digest') }}) as data_fingerprint,
     cast(sum(case when is_first_slot then n_rows else 0 end) as {{ dbt.type_bigint() }}) as n_input_rows,
     cast(sum(case when is_first_slot then n_rows_to_previous else 0 end) as {{ dbt.type_bigint() }}) as n_rows_to_previous,
+    cast(sum(case when is_first_slot then n_unread_rows else 0 end) as {{ dbt.type_bigint() }}) as n_unread_rows,
     cast(sum(case when is_first_slot then n_future_rows else 0 end) as {{ dbt.type_bigint() }}) as n_future_rows
 from digests
 group by experiment_id

@@ -147,8 +147,8 @@ class Assignment(Units):
 
     def look_back(self, default: int) -> int | None:
         """No day is settled while a column may be filled in later, unless the log says when."""
-        is_filled_later = self.trigger or self.received or self.exclude
-        return None if is_filled_later and self.late_data_days is None else super().look_back(default)
+        is_filled_later = any((self.trigger, self.received, self.exclude))
+        return self.late_data_days if is_filled_later else super().look_back(default)
 
 
 class Fact(Units):

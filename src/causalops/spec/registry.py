@@ -47,9 +47,9 @@ _KIND_OF = {name: kind for kind, names in _TYPES.items() for name in names.split
 _ORDER = (
     "row_kind experiment_id analysis metric name position design status spec_status file message "
     "owner hypothesis unit control input_model unit_column assignment_key has_time start_date "
-    "end_date strata_slot cluster_slot n_planned last_day_offset max_pre_days late_data_days weight "
-    "is_control slot agg day_from day_to pre_days metric_role metric_type desired unit_label block_id "
-    "mature_days maturity winsorize margin mde alpha quantile critical_value method is_adjusted "
+    "end_date strata_slot cluster_slot n_planned last_day_offset max_pre_days late_data_days "
+    "weight is_control slot agg day_from day_to pre_days metric_role metric_type desired "
+    "unit_label block_id mature_days maturity winsorize margin mde alpha quantile critical_value method is_adjusted "
     "is_default_method is_sparse complete_through analysis_hash method_version protocol checks "
     "robustness covariates payload"
 )

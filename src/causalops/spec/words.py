@@ -135,6 +135,7 @@ CHECKS = (
     "skewness",
     "protocol_change",
     "late_rows",
+    "unread_rows",
     "future_rows",
     "resplit",
     "first_stage_strength",

@@ -40,8 +40,8 @@ def registry(
 def due(design: str = "ab_test", experiment: str = "exp", **values: Any) -> pd.DataFrame:
     """One due experiment, complete unless said."""
     row = {"experiment_id": experiment, "design": design, "phase": "complete", "is_due": True,
-           "as_of_date": START + dt.timedelta(days=30), "n_late_rows": None, "n_future_rows": 0,
-           "protocol": None, "first_protocol": None}  # fmt: skip
+           "as_of_date": START + dt.timedelta(days=30), "n_late_rows": None, "n_unread_rows": 0,
+           "n_future_rows": 0, "protocol": None, "first_protocol": None}  # fmt: skip
     return pd.DataFrame([row | values]).astype(object)
 
 

@@ -133,10 +133,11 @@ def test_days() -> None:
 def test_clock() -> None:
     table = st.counts({"control": {"enrolled": 1000}, "t": {"enrolled": 1000}})
     first, now = {"start": "2026-03-01", "alpha": 0.05}, {"start": "2026-03-02", "alpha": 0.05}
-    due = {"n_late_rows": 4, "n_future_rows": 0, "protocol": json.dumps(now),
+    due = {"n_late_rows": 4, "n_unread_rows": 2, "n_future_rows": 0, "protocol": json.dumps(now),
            "first_protocol": json.dumps(first)}  # fmt: skip
     rows = run(table, due=due)
     assert status(rows, "late_rows") == ("warn", "late_rows", False)
+    assert status(rows, "unread_rows") == ("warn", "unread_rows", False)
     assert status(rows, "future_rows") == ("pass", None, False)
     assert status(rows, "protocol_change") == ("warn", "protocol_changed", False)
     assert "(start)" in checks(rows, "protocol_change")["all"]["message"]

@@ -8,10 +8,11 @@ from causalops.results import Row, check_row
 
 
 def clock_rows(experiment: Experiment) -> list[Row]:
-    """late_rows, future_rows and protocol_change of one experiment; none of them gates."""
+    """What the clock and the protocol say of one experiment; none of these checks gates."""
     due = experiment.due
     return [
         _rows_check(experiment, "late_rows", due.get("n_late_rows"), "first_version"),
+        _rows_check(experiment, "unread_rows", due.get("n_unread_rows"), "not_timed"),
         _rows_check(experiment, "future_rows", due.get("n_future_rows"), "not_timed"),
         _protocol_change(experiment),
     ]
