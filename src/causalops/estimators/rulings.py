@@ -10,8 +10,8 @@ from causalops.results import Row
 WARNING_ONLY = frozenset(
     {
         *("balance", "missing_by_arm", "immature_by_arm", "dominance", "skewness"),
-        *("protocol_change", "late_rows", "unread_rows", "future_rows"),
-        *("placebo", "cluster_unknown", "edges_cut", "neighbour_exposure", "spillover", "srm_units"),
+        *("protocol_change", "late_rows", "unread_rows", "future_rows", "placebo"),
+        *("cluster_unknown", "edges_cut", "neighbour_exposure", "spillover", "srm_units"),
     }
 )
 
