@@ -49,9 +49,9 @@ _ORDER = (
     "owner hypothesis unit control input_model unit_column assignment_key has_time start_date "
     "end_date strata_slot cluster_slot n_planned last_day_offset max_pre_days late_data_days "
     "weight is_control slot agg day_from day_to pre_days metric_role metric_type desired "
-    "unit_label block_id mature_days maturity winsorize margin mde alpha quantile "
-    "critical_value method is_adjusted is_default_method is_sparse complete_through analysis_hash method_version protocol checks "
-    "robustness covariates payload"
+    "unit_label block_id mature_days maturity winsorize margin mde alpha quantile critical_value "
+    "method is_adjusted is_default_method is_sparse complete_through analysis_hash method_version "
+    "protocol checks robustness covariates payload"
 )
 REGISTRY_COLUMNS: dict[str, str] = {name: _KIND_OF[name] for name in _ORDER.split()}
 """Column -> type; JSON columns are text."""
