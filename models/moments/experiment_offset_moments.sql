@@ -18,7 +18,7 @@ metrics as (
 ),
 
 exposures as (
-    select *
+    select experiment_id, unit_id, unit, variant, exposure_day, as_of_date, open_to
     from ({{ causalops.scanned_exposures() }}) as scanned
     where exclusion_reason is null
 ),

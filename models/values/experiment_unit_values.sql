@@ -12,7 +12,8 @@
 with
 
 exposures as (
-    {{ causalops.scanned_exposures() }}
+    select experiment_id, unit_id, unit, exposure_day, as_of_date, open_to
+    from ({{ causalops.scanned_exposures() }}) as scanned
 ),
 {{ causalops.unit_day_ctes(facts, slots) }}
 folded as (
@@ -31,14 +32,14 @@ folded as (
     select
         experiment_id,
         unit_id,
-        fact,
+        {{ causalops.text_literal(fact.name) }},
         cast(sum(n_nonfinite) as {{ dbt.type_bigint() }})
         {%- for slot in slots %},
         {{ causalops.folded_slot(slot, 'post', fact.rules[slot]) if slot in fact.rules else 'null' }},
         {{ causalops.folded_slot(slot, 'pre', fact.rules[slot]) if slot in fact.rules else 'null' }}
         {%- endfor %}
     from days_{{ loop.index }}
-    group by experiment_id, unit_id, fact
+    group by experiment_id, unit_id
     {%- endfor %}
 )
 
@@ -56,7 +57,7 @@ select
     exposures.seg_{{ segment }}
     {%- endfor %}
 from folded
-inner join exposures
+inner join {{ ref('causalops', 'experiment_exposures') }} as exposures
     on exposures.experiment_id = folded.experiment_id
     and exposures.unit_id = folded.unit_id
 left join {{ ref('causalops', 'experiment_received') }} as received
