@@ -61,7 +61,7 @@ def write_profile(
     """A profile with every core for DuckDB and one model at a time for dbt."""
     output = {
         "type": "duckdb", "path": str(project.database), "threads": 1,
-        "settings": dict(settings), "attach": list(attach),
+        "config_options": dict(settings), "attach": list(attach),
     }  # fmt: skip
     profile = {"shop": {"target": "dev", "outputs": {"dev": output}}}
     project.write("profiles.yml", yaml.safe_dump(profile))

@@ -147,7 +147,7 @@ def many(bench: Bench) -> list[Row]:
 
 
 def days(bench: Bench) -> list[Row]:
-    pipeline = bench.pipeline("days", bench.many)
+    pipeline = bench.pipeline("days", 1)
     empty = empty_project(bench.folder / "empty")
     pipeline.refresh(DAYS - 1)
     pipeline.arrive(DAYS)
