@@ -1,4 +1,4 @@
-"""A whole run within a memory limit that its largest queries exceed: DuckDB spills, numbers stay."""
+"""A whole run within a memory limit that its largest queries exceed: DuckDB spills."""
 
 from __future__ import annotations
 
