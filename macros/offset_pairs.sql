@@ -1,45 +1,103 @@
-{# Union branches for `experiment_offset_moments`: one block's outcome parts by day after exposure. #}
-{% macro offset_pairs(block, facts, slots) -%}
-    {%- set parts = block.payload.parts | selectattr('name', 'in', ['y', 'z']) | list -%}
-    {%- set read = [] -%}
-    {%- for fact in facts if fact.name in parts | map(attribute='fact') -%}
-        {%- do read.append({'days': 'days_' ~ (facts.index(fact) + 1), 'fact': fact}) -%}
+{# Sums of a block's outcome parts by cohort and day after exposure, for `experiment_offset_moments`: the CTEs
+   cells_<fact> of all blocks that read one row of a unit and day, in one pass over the fact, and cells_of_<block>
+   of each other block, whose rows are joined by unit and day first. #}
+{% macro offset_cell_ctes(blocks, facts) -%}
+    {%- for fact in facts %}
+    {%- set name = 'cells_' ~ loop.index -%}
+    {%- set summed = [] -%}
+    {%- for block in blocks if causalops.offset_cells(block, facts) == name -%}{%- do summed.append(block) -%}{%- endfor %}
+    {%- if summed %}
+{{ name }} as (
+    {{ causalops.offset_sums(summed, 'days_' ~ loop.index) }}
+),
+    {%- endif %}
+    {%- endfor %}
+    {%- for block in blocks if causalops.offset_cells(block, facts) == 'cells_of_' ~ block.block_id %}
+cells_of_{{ block.block_id }} as (
+    {{ causalops.offset_sums([block], causalops.joined_days(block, facts), is_single=false) }}
+),
+    {%- endfor %}
+{%- endmacro %}
+
+{# Where the sums of a block stand. A count of distinct values is a second row of its unit and day. #}
+{% macro offset_cells(block, facts) -%}
+    {%- set names = block.payload.parts | selectattr('name', 'in', ['y', 'z']) | map(attribute='fact') | unique | list -%}
+    {%- set found = namespace(name='cells_of_' ~ block.block_id) -%}
+    {%- for fact in facts if names == [fact.name] and not fact.is_distinct -%}
+        {%- set found.name = 'cells_' ~ (facts.index(fact) + 1) -%}
     {%- endfor -%}
-    {#- One row of a unit and day, unless a second fact or a count of distinct values adds another. #}
-    {%- set is_single = read | length == 1 and not read[0].fact.is_distinct -%}
-    {%- for pair in causalops.block_pairs({'payload': {'parts': parts}}) %}
-    union all
+    {{ return(found.name) }}
+{%- endmacro %}
+
+{% macro joined_days(block, facts) -%}
+    {%- set names = block.payload.parts | selectattr('name', 'in', ['y', 'z']) | map(attribute='fact') | list -%}
+    {%- set slots = causalops.slots_read(facts) -%}
+    {%- set read = [] -%}
+    {%- for fact in facts if fact.name in names -%}
+        {%- do read.append('select experiment_id, unit_id, fact, variant, exposure_day, day_offset, ' ~ causalops.slot_columns('days', slots)
+            ~ ' from days_' ~ loop.index ~ ' as days') -%}
+    {%- endfor -%}
+    ({{ read | join(' union all ') }}) as days
+{%- endmacro %}
+
+{% macro offset_sums(blocks, days, is_single=true) -%}
+    {%- set key = ['experiment_id', 'variant', 'exposure_day', 'day_offset'] %}
     select
-        experiment_id, metric, variant, day_offset, '{{ pair.a }}', '{{ pair.b }}', {{ 'true' if pair.is_zero_filled else 'false' }},
-        count({{ pair.a }} + {{ pair.b }}),
-        sum({{ pair.a }}), sum({{ pair.b }}), sum({{ pair.a }} * {{ pair.b }}),
-        {{ 'sum(y * y * y)' if pair.is_outcome else 'null' }}
+        {{ key | join(', ') }}
+        {%- for block in blocks %}
+        {%- for pair in causalops.outcome_pairs(block) %}
+        {%- set a = pair.a ~ '_' ~ block.block_id -%}
+        {%- set b = pair.b ~ '_' ~ block.block_id %},
+        count({{ a }} + {{ b }}) as n_{{ pair.a }}_{{ b }},
+        sum({{ a }}) as sum_a_{{ pair.a }}_{{ b }},
+        sum({{ b }}) as sum_b_{{ pair.a }}_{{ b }},
+        sum({{ a }} * {{ b }}) as sum_ab_{{ pair.a }}_{{ b }},
+        sum({{ a }} * {{ b }} * {{ b }}) as sum_abb_{{ pair.a }}_{{ b }}
+        {%- endfor %}
+        {%- endfor %}
     from (
         select
-            experiment_id, metric, variant, unit_id, day_offset
-            {%- for part in parts %},
+            {{ key | join(', ') }}
+            {%- for block in blocks %}
+            {%- for part in block.payload.parts if part.name in ('y', 'z') %},
             {{ causalops.part_value({
                 'fact': part.fact, 'slot': part.slot, 'den_slot': part.den_slot, 'phase': 'v', 'missing': part.missing,
-            }, is_single) }} as {{ part.name }}
+            }, is_single) }} as {{ part.name }}_{{ block.block_id }}
             {%- endfor %}
-        from (
-            {%- for item in read %}
-            {{ 'union all' if not loop.first }}
-            select metrics.experiment_id, metrics.metric, days.variant, days.unit_id, days.fact, days.day_offset, {{ causalops.slot_columns('days', slots) }}
-            from {{ item.days }} as days
-            inner join metrics
-                on metrics.experiment_id = days.experiment_id
-                and metrics.block_id = {{ block.block_id }}
-                and days.exposure_day <= metrics.mature_through
-                and days.day_offset <= metrics.mature_days
-            where days.day_offset >= days.from_{{ (parts | selectattr('fact', 'equalto', item.fact.name) | first).slot }}
             {%- endfor %}
-        ) as unit_values
+        from {{ days }}
+        where day_offset >= 0
         {%- if not is_single %}
-        group by experiment_id, metric, variant, unit_id, day_offset
+        group by {{ key | join(', ') }}, unit_id
         {%- endif %}
-    ) as unit_values
-    where y is not null
-    group by experiment_id, metric, variant, day_offset
+    ) as unit_days
+    group by {{ key | join(', ') }}
+{%- endmacro %}
+
+{% macro outcome_pairs(block) -%}
+    {{ return(causalops.block_pairs({'payload': {'parts': block.payload.parts | selectattr('name', 'in', ['y', 'z']) | list}})) }}
+{%- endmacro %}
+
+{# Union branches of `experiment_offset_moments`: a block's pairs over the cohorts whose window has closed. #}
+{% macro offset_pairs(block, facts) -%}
+    {%- for pair in causalops.outcome_pairs(block) %}
+    {%- set key = pair.a ~ '_' ~ pair.b ~ '_' ~ block.block_id %}
+    union all
+    select
+        metrics.experiment_id, metrics.metric, cells.variant, cells.day_offset, '{{ pair.a }}', '{{ pair.b }}', {{ 'true' if pair.is_zero_filled else 'false' }},
+        cast(sum(n_{{ key }}) as {{ dbt.type_bigint() }}),
+        sum(sum_a_{{ key }}), sum(sum_b_{{ key }}), sum(sum_ab_{{ key }}), {{ 'sum(sum_abb_' ~ key ~ ')' if pair.is_outcome else 'null' }}
+    from metrics
+    inner join {{ causalops.offset_cells(block, facts) }} as cells
+        on cells.experiment_id = metrics.experiment_id
+        and cells.exposure_day <= metrics.mature_through
+        and cells.day_offset <= metrics.mature_days
+    inner join windows
+        on windows.experiment_id = metrics.experiment_id
+        and windows.fact = {{ causalops.text_literal(block.payload.parts[0].fact) }}
+        and cells.day_offset >= windows.from_{{ block.payload.parts[0].slot }}
+    where metrics.block_id = {{ block.block_id }}
+    group by metrics.experiment_id, metrics.metric, cells.variant, cells.day_offset
+    having sum(n_{{ key }}) > 0
     {%- endfor %}
 {%- endmacro %}

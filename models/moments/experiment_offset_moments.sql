@@ -2,8 +2,7 @@
 -- units of a windowed metric did on each single day after exposure; units silent that day are zeros.
 {%- set registry = ref('causalops', 'registry') -%}
 {%- set facts = causalops.facts_read(registry) -%}
-{%- set slots = causalops.slots_read(facts) %}
--- depends_on: {{ ref('causalops', 'experiment_windows') }}
+{%- set blocks = causalops.blocks_for(registry, 'day_offsets') %}
 -- depends_on: {{ ref('causalops', 'experiment_fact_days') }}
 -- depends_on: {{ ref('causalops', 'experiment_first_days') }}
 -- depends_on: {{ ref('causalops', 'experiment_distinct_days') }}
@@ -31,7 +30,12 @@ populations as (
         and exposures.exposure_day <= metrics.mature_through
     group by metrics.experiment_id, metrics.metric, exposures.variant
 ),
-{{ causalops.unit_day_ctes(facts, slots) }}
+{{ causalops.unit_day_ctes(facts, causalops.slots_read(facts)) }}
+{{ causalops.offset_cell_ctes(blocks, facts) }}
+windows as (
+    select * from {{ ref('causalops', 'experiment_windows') }}
+),
+
 pairs as (
     select
         cast(null as {{ dbt.type_string() }}) as experiment_id,
@@ -47,8 +51,8 @@ pairs as (
         cast(null as {{ causalops.type_double() }}) as sum_ab,
         cast(null as {{ causalops.type_double() }}) as sum_aaa
     where 1 = 0
-    {%- for block in causalops.blocks_for(registry, 'day_offsets') %}
-    {{ causalops.offset_pairs(block, facts, slots) }}
+    {%- for block in blocks %}
+    {{ causalops.offset_pairs(block, facts) }}
     {%- endfor %}
 ),
 
