@@ -45,7 +45,7 @@
     select
         cast(null as {{ dbt.type_bigint() }}) as source_key,
         cast(null as {{ text }}) as experiment_id,
-        cast(null as date) as read_from,
+        cast(null as date) as kept_from,
         cast(null as {{ text }}) as unit_id,
         cast(null as {{ text }}) as variant,
         cast(null as {{ dbt.type_timestamp() }}) as exposed_at,

@@ -17,7 +17,13 @@
         from {{ ref(source.input_model) }} as source
         where source.{{ adapter.quote(source.unit_column) }} is not null
         {%- if times.day %}
-            and {{ times.day }} >= {{ causalops.source_value('read_from', source) }}
+            and (
+                {{ times.day }} >= {{ causalops.source_value('read_from', source) }}
+                or (
+                    {{ times.day }} >= {{ causalops.source_value('first_day', source) }}
+                    and {{ times.day }} < {{ causalops.source_value('read_before', source) }}
+                )
+            )
             and {{ times.day }} < {{ causalops.run_day() }}
         {%- else %}
             and {{ causalops.source_value('read_from', source) }} is not null

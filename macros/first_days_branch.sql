@@ -3,7 +3,7 @@
     {%- set times = causalops.event_times(source) %}
     select
         source_key,
-        max(read_from),
+        max(kept_from),
         unit_id,
         day,
         cast(sum(n_nonfinite) as {{ dbt.type_bigint() }}),
@@ -11,7 +11,7 @@
     from (
         select
             exposures.source_key,
-            exposures.read_from,
+            exposures.kept_from,
             exposures.unit_id,
             exposures.day,
             {{ causalops.nonfinite_count(source.payload.slots) }} as n_nonfinite

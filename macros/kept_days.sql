@@ -1,7 +1,9 @@
 {# Tables kept by day hold one row per source, unit and day, and are written only where days are not settled.
    Before a run, `forgotten_days` deletes by predicate, never by returned keys, since a day may lose its rows:
-   sources that nothing reads any more or that reach too little far back, rows without a day, and the days of
-   sources read now that lie within the look-back of their last day. The run then appends what follows. #}
+   sources that nothing reads any more, rows without a day, and the days of sources read now that lie within the
+   look-back of their last day. The run then appends what follows. The hook runs in a transaction of its own, since
+   DuckDB cannot both delete from a table and give it a column in one; a run that is killed between the two reads
+   on from the last day that is left. #}
 {% macro forgotten_days(kind) -%}
     {%- if is_incremental() and not flags.EMPTY -%}
     delete from {{ this }}
@@ -10,14 +12,14 @@
         from (
             select
                 held.source_key,
-                {{ 'false' if var('causalops_only', []) else 'sources.source_key is null' }} or coalesce(held.read_from > sources.first_day, false) as is_dropped,
+                {{ 'false' if var('causalops_only', []) else 'sources.source_key is null' }} as is_dropped,
                 coalesce(sources.is_read, false) as is_read,
                 coalesce(
                     cast({{ dbt.dateadd('day', '-sources.look_back', 'held.last_day') }} as date),
                     {{ causalops.first_date() }}
                 ) as settled_through
             from (
-                select source_key, max(read_from) as read_from, max(case when day < {{ causalops.run_day() }} then day end) as last_day
+                select source_key, max(case when day < {{ causalops.run_day() }} then day end) as last_day
                 from {{ this }}
                 group by source_key
             ) as held
@@ -34,7 +36,9 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# The sources of one kind that this run reads, each with the first day that is not kept. #}
+{# The sources of one kind that this run reads: everything from read_from on, which follows the days that are kept
+   without a gap, and the days from first_day to before read_before, where an experiment looks further back than
+   those that came before it. #}
 {% macro sources_to_read(kind) -%}
     select
         sources.source_key,
@@ -43,13 +47,15 @@
         sources.experiment_id,
         sources.first_day,
         {%- if is_incremental() %}
-        greatest(sources.first_day, coalesce(cast({{ dbt.dateadd('day', 1, 'kept.last_day') }} as date), sources.first_day)) as read_from
+        coalesce(cast({{ dbt.dateadd('day', 1, 'kept.last_day') }} as date), sources.first_day) as read_from,
+        coalesce(kept.kept_from, sources.first_day) as read_before
         {%- else %}
-        sources.first_day as read_from
+        sources.first_day as read_from,
+        sources.first_day as read_before
         {%- endif %}
     from {{ ref('causalops', 'experiment_sources') }} as sources
     {%- if is_incremental() %}
-    left join (select source_key, max(day) as last_day from {{ this }} group by source_key) as kept
+    left join (select source_key, min(kept_from) as kept_from, max(day) as last_day from {{ this }} group by source_key) as kept
         on kept.source_key = sources.source_key
     {%- endif %}
     where sources.kind = '{{ kind }}'

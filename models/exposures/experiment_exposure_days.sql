@@ -5,7 +5,7 @@
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='append_new_columns',
-    pre_hook="{{ causalops.forgotten_days('exposures') }}",
+    pre_hook={'sql': "{{ causalops.forgotten_days('exposures') }}", 'transaction': false},
 ) }}
 {%- set registry = ref('causalops', 'registry') -%}
 {%- set slots = range(1, var('max_segments') + 1) %}
@@ -63,7 +63,7 @@ ordered as (
 select
     source_key,
     experiment_id,
-    read_from,
+    kept_from,
     unit_id,
     day,
     exposed_at,

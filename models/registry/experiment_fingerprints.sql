@@ -63,7 +63,7 @@ parts as (
         sum(case when is_read then n_rows else 0 end) as n_rows,
         sum(case when is_read then row_hash end) as row_hash,
         sum(case when is_before_previous then n_rows else 0 end) as n_rows_to_previous,
-        sum(case when is_read then abs(n_unread_rows) else 0 end) as n_unread_rows,
+        sum(case when is_read and n_unread_rows > 0 then n_unread_rows else 0 end) as n_unread_rows,
         sum(case when day > {{ causalops.run_day() }} then n_rows else 0 end) as n_future_rows
     from days_read
     group by experiment_id, input_model, slot

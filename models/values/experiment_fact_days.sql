@@ -5,7 +5,7 @@
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='append_new_columns',
-    pre_hook="{{ causalops.forgotten_days('fact') }}",
+    pre_hook={'sql': "{{ causalops.forgotten_days('fact') }}", 'transaction': false},
 ) }}
 {%- set slots = causalops.slots_read(causalops.facts_read(ref('causalops', 'registry'))) %}
 {%- for name in causalops.input_models(['fact_models']) %}
@@ -21,7 +21,7 @@ sources as (
 fact_days as (
     select
         cast(null as {{ dbt.type_bigint() }}) as source_key,
-        cast(null as date) as read_from,
+        cast(null as date) as kept_from,
         cast(null as {{ dbt.type_string() }}) as unit_id,
         cast(null as date) as day,
         cast(null as {{ dbt.type_bigint() }}) as n_nonfinite

@@ -5,7 +5,7 @@
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='append_new_columns',
-    pre_hook="{{ causalops.forgotten_days('first_days') }}",
+    pre_hook={'sql': "{{ causalops.forgotten_days('first_days') }}", 'transaction': false},
 ) }}
 {%- set slots = causalops.slots_read(causalops.facts_read(ref('causalops', 'registry'))) %}
 {%- for name in causalops.input_models(['fact_models']) %}
@@ -23,7 +23,7 @@ exposures as (
         sources.source_key,
         sources.input_model as fact,
         sources.unit,
-        sources.first_day as read_from,
+        sources.first_day as kept_from,
         exposure_days.unit_id,
         exposure_days.day,
         exposure_days.exposed_at
@@ -40,7 +40,7 @@ exposures as (
 first_days as (
     select
         cast(null as {{ dbt.type_bigint() }}) as source_key,
-        cast(null as date) as read_from,
+        cast(null as date) as kept_from,
         cast(null as {{ dbt.type_string() }}) as unit_id,
         cast(null as date) as day,
         cast(null as {{ dbt.type_bigint() }}) as n_nonfinite

@@ -33,7 +33,7 @@ REASONS: dict[str, str] = {
     "crossover_share": "Many units were seen in more than one variant.",
     "rates_differ": "The share differs between the arms.",
     "late_rows": "Rows dated before the previous version arrived after it.",
-    "unread_rows": "Rows came or went after their day was settled; they are not read.",
+    "unread_rows": "Rows arrived after their day was settled; they are not read.",
     "future_rows": "Rows are dated after the day the analysis stands on.",
     "protocol_changed": "Planned fields were edited after the first published version.",
     "first_version": "There is no earlier version to compare with.",
