@@ -8,16 +8,25 @@ import pandas as pd
 from harness import PUBLIC_VIEWS, RUN_COLUMNS, Project
 
 
-def assert_same_numbers(one: Project, other: Project, where: str = "true") -> None:
+def assert_same_numbers(
+    one: Project,
+    other: Project,
+    where: str = "true",
+    checks: str = "true",
+    unlike: tuple[str, ...] = (),
+) -> None:
     """The same rows and numbers up to rounding: what stands beside a row may change its last bits.
 
     Sums of floats depend on the order of rows, which other experiments and facts can change.
+    `checks` is a further condition on the rows of checks; columns named in `unlike` may differ.
     """
-    run = [*RUN_COLUMNS, "data_fingerprint"]
+    run = [*RUN_COLUMNS, "data_fingerprint", *unlike]
     for view in PUBLIC_VIEWS:
+        shown = f"({where}) and ({checks if view == 'checks' else 'true'})"
         frames = [
-            project.query(f"select * from experiment_{view} where {where} order by all").drop(
-                columns=run, errors="ignore"
+            project.query(
+                f"select columns(name -> name not in {tuple(run)}) "
+                f"from experiment_{view} where {shown} order by all"
             )
             for project in (one, other)
         ]

@@ -31,6 +31,7 @@ reach as (
         sum(n_rows) as n_rows,
         max(case when day <= {{ visible }} then day end) as last_day
     from {{ ref('causalops', 'experiment_clock') }}
+    where is_current
     group by input_model
 ),
 

@@ -79,6 +79,7 @@ stacked as (
     select
         found.*,
         settled.mapping_key,
+        true as is_current,
         coalesce(found.day <= settled.settled_through, false) as is_settled,
         0 as n_kept
     from found
@@ -94,18 +95,27 @@ stacked as (
         kept.is_timed,
         kept.assignment_key,
         kept.day,
-        0 as n_rows,
+        case when open_inputs.input_model is null then kept.n_rows else 0 end as n_rows,
         {%- for slot in slots %}
         kept.hash_{{ slot }},
         {%- endfor %}
         kept.mapping_key,
+        settled.mapping_key is not null as is_current,
         true as is_settled,
         kept.n_rows as n_kept
     from kept
-    inner join settled
+    left join settled
         on settled.mapping_key = kept.mapping_key
         and settled.role = kept.role
-        and kept.day <= settled.settled_through
+    left join open_inputs
+        on open_inputs.input_model = kept.input_model
+        and settled.mapping_key is not null
+    -- What this run does not scan stays as it is, so that it agrees with the tables kept by day.
+    where kept.day <= settled.settled_through
+        or (settled.mapping_key is not null and open_inputs.input_model is null)
+        {%- if var('causalops_only', []) %}
+        or settled.mapping_key is null
+        {%- endif %}
 )
 
 select
@@ -114,6 +124,7 @@ select
     input_model,
     unit,
     is_timed,
+    is_current,
     assignment_key,
     day,
     cast(sum(case when is_settled then n_kept else n_rows end) as {{ dbt.type_bigint() }}) as n_rows,
@@ -122,4 +133,4 @@ select
     cast(sum(hash_{{ slot }}) as {{ causalops.type_wide_integer() }}) as hash_{{ slot }}
     {%- endfor %}
 from stacked
-group by mapping_key, role, input_model, unit, is_timed, assignment_key, day
+group by mapping_key, role, input_model, unit, is_timed, is_current, assignment_key, day

@@ -44,7 +44,8 @@ days_read as (
     inner join parts_read
         on parts_read.experiment_id = snapshots.experiment_id
     inner join {{ ref('causalops', 'experiment_clock') }} as clock
-        on clock.input_model = parts_read.input_model
+        on clock.is_current
+        and clock.input_model = parts_read.input_model
         and clock.unit = case when clock.role = 'dataset' then snapshots.experiment_id else snapshots.unit end
         and (parts_read.slot > 0) = (clock.role = 'fact')
         and (parts_read.slot > 0 or snapshots.assignment_key is null or clock.assignment_key = snapshots.assignment_key)
