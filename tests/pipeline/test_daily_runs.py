@@ -43,8 +43,15 @@ DATA_CHECKS = "check_name not in ('late_rows', 'unread_rows')"
 """The checks that speak of the data alone, not of the versions before."""
 
 
+def settle(project: Project) -> None:
+    """Write what the last command left in the log beside the database into the database."""
+    with duckdb.connect(str(project.database)) as connection:
+        connection.execute("checkpoint")
+
+
 def snapshot(project: Project, name: str) -> Project:
     """The database as it is now, to be queried later."""
+    settle(project)
     kept = Project(project.root / name, project.settings)
     kept.root.mkdir()
     shutil.copy(project.database, kept.database)
@@ -53,6 +60,7 @@ def snapshot(project: Project, name: str) -> Project:
 
 def fresh(project: Project, name: str) -> Project:
     """What one build of the project's present inputs writes; the project's database stays."""
+    settle(project)
     aside = project.database.with_suffix(".aside")
     project.database.rename(aside)
     project.dbt("run")
@@ -195,14 +203,20 @@ def test_daily_runs_publish_what_one_build_publishes(life: dict[str, Project]) -
     assert_same_numbers(replayed, life["built"], checks=DATA_CHECKS, unlike=("version",))
 
 
-def test_the_order_of_arrival_is_told_apart_by_the_tables(life: dict[str, Project]) -> None:
-    """The shop holds what makes days hard to add up: otherwise the equality above says little."""
-    [(crossovers, n)] = life["replayed"].rows(
-        "select count(*) filter (is_crossover), count(*) from experiment_exposures"
+def test_the_shop_holds_what_makes_days_hard_to_add_up(life: dict[str, Project]) -> None:
+    """Without it the equality above says little."""
+    replayed = life["replayed"]
+    [(n, n_crossovers)] = replayed.rows(
+        "select count(*), count(*) filter (is_crossover) from experiment_exposures"
     )
-    assert 8 <= crossovers < n / 4
-    moved = life["2025-03-08"].rows("select count(*) from experiment_exposures")
-    assert moved < life["replayed"].rows("select count(*) from experiment_exposures")
+    assert 8 <= n_crossovers < n / 4
+    # First exposures that an earlier run took for later ones, as their rows had not come yet.
+    life_before = life["2025-03-08"].query("select * from experiment_exposures")
+    both = life_before.merge(
+        replayed.query("select * from experiment_exposures"), on=["experiment_id", "unit_id"]
+    )
+    assert (both["exposed_at_y"] < both["exposed_at_x"]).sum() > 5
+    assert (both["exposed_at_y"] > both["exposed_at_x"]).sum() == 0
 
 
 def test_a_run_that_fails_midway_keeps_what_it_read(life: dict[str, Project]) -> None:
@@ -264,9 +278,7 @@ def test_rows_later_than_the_look_back_are_counted(life: dict[str, Project]) -> 
 def test_under_causalops_only_nothing_of_the_others_is_dropped(life: dict[str, Project]) -> None:
     before, after = life["too_late"], life["gamma_only"]
     for kind in STATE:
-        others = keys(before, kind)
-        assert others <= keys(after, kind)
-        assert others < keys(after, kind)
+        assert keys(before, kind) < keys(after, kind)
     counted = (
         "select input_model, assignment_key, day, n_rows, n_unread_rows from experiment_clock "
         "where input_model <> 'visits' order by all"
@@ -280,7 +292,7 @@ def test_a_removed_experiment_leaves_the_tables(life: dict[str, Project]) -> Non
         assert beta
         assert beta <= keys(life["gamma_only"], kind)
         assert not beta & keys(life["gamma_added"], kind)
-    assert keys(life["gamma_added"], "fact") == sources(life["gamma_added"], "fact", "true")
+    assert keys(life["gamma_added"], "fact") <= sources(life["gamma_added"], "fact", "true")
 
 
 def test_a_new_experiment_and_metric_read_their_history(life: dict[str, Project]) -> None:
