@@ -39,7 +39,7 @@ UNREAD = (
     "select input_model, assignment_key, cast(day as varchar), n_unread_rows "
     "from experiment_clock where n_unread_rows <> 0 order by all"
 )
-DATA_CHECKS = "check_name not in ('late_rows', 'unread_rows')"
+DATA_CHECKS = "check_name not in ('late_rows', 'unread_rows', 'protocol_change')"
 """The checks that speak of the data alone, not of the versions before."""
 
 
@@ -131,6 +131,8 @@ def life(new_project: Callable[..., Project]) -> dict[str, Project]:
     tamper(project.database)
     project.dbt("run", *NEEDED, "--vars", json.dumps({"causalops_only": ["gamma"]}))
     steps["gamma_only"] = snapshot(project, "gamma_only")
+    # Alpha is computed again, over the same rows.
+    project.experiment("alpha", shop.EXPERIMENTS["alpha"] + "alpha: 0.1\n")
     project.dbt("run", *NEEDED)
     steps["gamma_added"] = snapshot(project, "gamma_added")
 
@@ -172,14 +174,17 @@ def sources(project: Project, kind: str, where: str) -> set[int]:
     return {key for (key,) in found}
 
 
-def assert_same_table(one: Project, other: Project, name: str, where: str = "true") -> None:
-    """Texts, days and counts equal; floats within 1e-12 of their size."""
-    frames = [
-        project.query(f"select * from {name} where {where} order by all")
-        for project in (one, other)
-    ]
+def assert_same_table(one: Project, other: Project, name: str) -> None:
+    """Texts, days and counts equal; floats within 1e-12 of their size, or the rounding of sums."""
+    query = f"select * from {name} order by all"
+    frames = [project.query(query) for project in (one, other)]
     assert len(frames[0]), name
-    pd.testing.assert_frame_equal(*frames, check_exact=False, rtol=1e-12, atol=1e-12)
+    pd.testing.assert_frame_equal(*(frame.select_dtypes(exclude="float") for frame in frames))
+    for column in frames[0].select_dtypes("float"):
+        left, right = (frame[column] for frame in frames)
+        # A third moment of one unit is zero up to the rounding of the cubes it is made of.
+        rounding = 1e-15 * left.abs().max() if column == "m3" else 0.0
+        pd.testing.assert_series_equal(left, right, rtol=1e-12, atol=rounding)
 
 
 @pytest.mark.parametrize(
@@ -215,8 +220,8 @@ def test_the_shop_holds_what_makes_days_hard_to_add_up(life: dict[str, Project])
     both = life_before.merge(
         replayed.query("select * from experiment_exposures"), on=["experiment_id", "unit_id"]
     )
-    assert (both["exposed_at_y"] < both["exposed_at_x"]).sum() > 5
-    assert (both["exposed_at_y"] > both["exposed_at_x"]).sum() == 0
+    assert (both["exposed_at_y"] < both["exposed_at_x"]).any()
+    assert not (both["exposed_at_y"] > both["exposed_at_x"]).any()
 
 
 def test_a_run_that_fails_midway_keeps_what_it_read(life: dict[str, Project]) -> None:
@@ -273,6 +278,22 @@ def test_rows_later_than_the_look_back_are_counted(life: dict[str, Project]) -> 
         ("orders", None, PURGED_DAY, -n_purged),
         ("orders", None, LATE_DAY, 40),
     ]
+
+
+def test_rows_later_than_the_look_back_are_reported(life: dict[str, Project]) -> None:
+    """In the next version, whatever its reason: exposures of its flag, orders come or gone."""
+    check = (
+        "select status, n from experiment_checks "
+        "where experiment_id = 'alpha' and check_name = 'unread_rows'"
+    )
+    [(n,)] = life["gamma_added"].rows(
+        "select sum(abs(n_unread_rows)) from experiment_clock where is_current "
+        "and (input_model = 'orders' or assignment_key = 'alpha')"
+    )
+    assert n > 80
+    assert life["replayed"].rows(check) == [("pass", 0)]
+    assert life["gamma_added"].rows(check) == [("warn", n)]
+    assert life["refreshed"].rows(check) == [("pass", 0)]
 
 
 def test_under_causalops_only_nothing_of_the_others_is_dropped(life: dict[str, Project]) -> None:
