@@ -15,9 +15,5 @@
         {%- set names = adapter.get_columns_in_relation(found.relation) | map(attribute='name') | map('lower') | list -%}
         {%- for name in columns if name not in names -%}{%- set found.relation = none -%}{%- endfor -%}
     {%- endif -%}
-    select
-        {%- for name, type in columns.items() %}
-        cast({{ name if found.relation else 'null' }} as {{ type }}) as {{ name }}{% if not loop.last %},{% endif %}
-        {%- endfor %}
-    {% if found.relation %}from {{ found.relation }}{% else %}where 1 = 0{% endif %}
+    {{ causalops.columns_of(found.relation, columns) }}
 {%- endmacro %}

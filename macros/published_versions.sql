@@ -12,9 +12,5 @@
         {%- set node = graph.nodes['model.causalops.experiment_versions'] -%}
         {%- set found.relation = adapter.get_relation(node.database, node.schema, node.alias) -%}
     {%- endif -%}
-    select
-        {%- for name, type in columns.items() %}
-        cast({{ name if found.relation else 'null' }} as {{ type }}) as {{ name }}{% if not loop.last %},{% endif %}
-        {%- endfor %}
-    {% if found.relation %}from {{ found.relation }}{% else %}where 1 = 0{% endif %}
+    {{ causalops.columns_of(found.relation, columns) }}
 {%- endmacro %}
