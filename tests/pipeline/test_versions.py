@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import small_shop as shop
 from click.testing import CliRunner
-from harness import Project
+from harness import OTHER_DESIGNS, Project
 
 from causalops.cli import main
 
@@ -97,7 +97,7 @@ def life(new_project: Callable[..., Project]) -> dict[str, Step]:
         project.experiment("alpha", f"{block}owner: {owner}\n{metrics}\n")
 
     def step(name: str, *arguments: str) -> None:
-        project.dbt(*(arguments or ("run",)))
+        project.dbt(*(arguments or ("run",)), *(OTHER_DESIGNS if steps else ()))
         steps[name] = state(project)
 
     alpha()

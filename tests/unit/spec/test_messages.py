@@ -19,9 +19,9 @@ DESIGNS = (
 )
 CHECKS = (
     "srm, crossover, unplanned_variants, trigger_balance, balance, missing_by_arm, "
-    "immature_by_arm, dominance, skewness, protocol_change, late_rows, unread_rows,  future_rows, "
+    "immature_by_arm, dominance, skewness, protocol_change, late_rows, unread_rows, future_rows, "
     "resplit, first_stage_strength, placebo, cluster_unknown, srm_units, cluster_split, "
-    "cluster_missing,  cluster_sizes, icc, edges_cut, neighbour_exposure, spillover"
+    "cluster_missing, cluster_sizes, icc, edges_cut, neighbour_exposure, spillover"
 )
 MANY = "[" + ", ".join(f"v{i}" for i in range(51)) + "]"
 MANY_METRICS = ", ".join(f"{{metric: age, as: m{i}}}" for i in range(201))
