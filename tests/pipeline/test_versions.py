@@ -97,7 +97,8 @@ def life(new_project: Callable[..., Project]) -> dict[str, Step]:
         project.experiment("alpha", f"{block}owner: {owner}\n{metrics}\n")
 
     def step(name: str, *arguments: str) -> None:
-        project.dbt(*(arguments or ("run",)), *(() if name in ("first", "window") else OTHER_DESIGNS))
+        left_out = () if name in ("first", "window") else OTHER_DESIGNS
+        project.dbt(*(arguments or ("run",)), *left_out)
         steps[name] = state(project)
 
     alpha()
