@@ -44,7 +44,7 @@ settled as (
         mappings.unit,
         mappings.mapping_key,
         coalesce(
-            cast({{ dbt.dateadd('day', '-mappings.late_data_days', 'max(case when kept.day < ' ~ causalops.run_day() ~ ' then kept.day end)') }} as date),
+            cast({{ dbt.dateadd('day', '-mappings.late_data_days', 'max(case when kept.is_complete then kept.day end)') }} as date),
             {{ causalops.first_date() }}
         ) as settled_through
     from mappings
@@ -80,6 +80,7 @@ stacked as (
         found.*,
         settled.mapping_key,
         true as is_current,
+        coalesce(found.day < {{ causalops.run_day() }}, false) as is_complete,
         coalesce(found.day <= settled.settled_through, false) as is_settled,
         0 as n_kept
     from found
@@ -101,6 +102,7 @@ stacked as (
         {%- endfor %}
         kept.mapping_key,
         settled.mapping_key is not null as is_current,
+        kept.is_complete,
         true as is_settled,
         kept.n_rows as n_kept
     from kept
@@ -125,6 +127,7 @@ select
     unit,
     is_timed,
     is_current,
+    is_complete,
     assignment_key,
     day,
     cast(sum(case when is_settled then n_kept else n_rows end) as {{ dbt.type_bigint() }}) as n_rows,
@@ -133,4 +136,4 @@ select
     cast(sum(hash_{{ slot }}) as {{ causalops.type_wide_integer() }}) as hash_{{ slot }}
     {%- endfor %}
 from stacked
-group by mapping_key, role, input_model, unit, is_timed, is_current, assignment_key, day
+group by mapping_key, role, input_model, unit, is_timed, is_current, is_complete, assignment_key, day

@@ -16,7 +16,8 @@ experiments as (
         registry.input_model,
         registry.assignment_key,
         registry.cluster_slot,
-        {{ dbt.dateadd('day', '-registry.max_pre_days', 'registry.start_date') }} as first_day,
+        -- Without a time of exposure every day of a fact counts.
+        case when registry.has_time then {{ dbt.dateadd('day', '-registry.max_pre_days', 'registry.start_date') }} end as first_day,
         due.is_due
     from {{ ref('causalops', 'experiment_due') }} as due
     inner join registry

@@ -1,6 +1,6 @@
 -- grain: source_key (a fact for one experiment), unit_id, day. kept by day: what units did on a day of the
 -- exposure log at or after their first exposure of that day, which the sums of experiment_fact_days cannot tell.
--- every day of the log has a row, as a unit's first day is known only when all earlier ones are.
+-- not only a unit's first day of the log counts, as which it is can still change; days without events have no row.
 {{ config(
     materialized='incremental',
     incremental_strategy='append',

@@ -18,7 +18,7 @@ from causalops.estimators.randomised.clusters import Linear, cluster_variance, l
 from causalops.estimators.randomised.few_clusters import randomisation, wild_bootstrap
 from causalops.inference import difference
 
-SIZES = [2_000, pytest.param(20_000, marks=pytest.mark.full)]
+SIZES = [1_000, pytest.param(20_000, marks=pytest.mark.full)]
 EQUAL = np.full(8, 50.0)
 UNEVEN = np.arange(20.0, 100.0, 10.0)
 ICC = 0.2

@@ -16,7 +16,7 @@ import pytest
 from causalops.moments import Floats
 from causalops.sequential import always_valid, boundaries, mixing_variance, repeated_p, spent
 
-SIZES = [2_000, pytest.param(20_000, marks=pytest.mark.full)]
+SIZES = [1_000, pytest.param(20_000, marks=pytest.mark.full)]
 LOOKS = 100
 PLANNED = 5_000  # units per arm
 

@@ -16,7 +16,7 @@ from causalops.estimators.randomised.effects import inference_of
 from causalops.moments import from_rows
 from causalops.planning.design import Design, Outcome, design_effect, units_needed
 
-SIZES = [2_000, pytest.param(20_000, marks=pytest.mark.full)]
+SIZES = [1_000, pytest.param(20_000, marks=pytest.mark.full)]
 
 
 def holds(found: float, size: int) -> bool:

@@ -19,7 +19,7 @@ from causalops.estimators.randomised.quantiles import (
 )
 from causalops.moments import Floats
 
-SIZES = [2_000, pytest.param(20_000, marks=pytest.mark.full)]
+SIZES = [1_000, pytest.param(20_000, marks=pytest.mark.full)]
 ALPHA = 0.05
 Z = norm.ppf(0.975)
 

@@ -18,7 +18,7 @@ from causalops.estimators.randomised.resplit import band, resplit
 from causalops.inference import lift_delta, lift_fieller
 from causalops.moments import Block, Floats, from_rows
 
-SIZES = [2_000, pytest.param(20_000, marks=pytest.mark.full)]
+SIZES = [1_000, pytest.param(20_000, marks=pytest.mark.full)]
 Draw = Callable[[np.random.Generator, int], dict[str, Floats]]
 
 

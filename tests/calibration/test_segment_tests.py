@@ -11,7 +11,7 @@ import pytest
 from causalops.estimators.randomised.heterogeneity import Part, deviations, heterogeneity
 from causalops.moments import Floats
 
-SIZES = [2_000, pytest.param(20_000, marks=pytest.mark.full)]
+SIZES = [1_000, pytest.param(20_000, marks=pytest.mark.full)]
 UNEQUAL = (40, 80, 160, 320, 640)
 
 

@@ -21,7 +21,7 @@ HEALTHY = {
     "strata": GOOD + "strata: platform\n",
     "aa": GOOD.replace("ab_test", "aa_test"),
 }
-COPIES = 3
+COPIES = 1
 
 
 def project_with(new_project: Callable[..., Project], name: str, broken: bool) -> Project:

@@ -1,4 +1,4 @@
-"""A whole run within a memory limit that its largest queries exceed: DuckDB spills."""
+"""The benchmark kit on a million events, within a memory limit that its largest queries exceed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def kit(monkeypatch: pytest.MonkeyPatch) -> Any:
     return run
 
 
-def test_a_run_spills_and_agrees(kit: Any, tmp_path: Path) -> None:
+def test_a_run_spills_and_agrees_with_floor_and_peer(kit: Any, tmp_path: Path) -> None:
     data = kit.dataset("spill", tmp_path)
     limited = kit.Pipeline.create(
         tmp_path / "limited", data, memory_limit=LIMIT, threads="1",
@@ -32,7 +32,9 @@ def test_a_run_spills_and_agrees(kit: Any, tmp_path: Path) -> None:
     )  # fmt: skip
     found = limited.refresh()
     floor = kit.measured([sys.executable, str(BENCHMARKS / "floor.py"), str(data)])
+    peer = kit.measured([sys.executable, str(BENCHMARKS / "peers.py"), "tea-tasting", str(data)])
     kit.agree(floor, found, kit.TOLERANCES["pipeline"])
+    kit.agree(floor, peer, kit.TOLERANCES["tea-tasting"])
     # Without a place to spill to, the same query does not fit: the limit was in force.
     [path] = limited.project.root.glob("target/compiled/**/experiment_fact_days.sql")
     with duckdb.connect(str(limited.project.database), read_only=True) as connection:
