@@ -2,7 +2,7 @@
 
 No effect; 8 clusters in two arms of 4, randomised anew each time, outcomes normal with an
 intraclass correlation of .2. Bands as in test_randomised: |share - .05| <= .005 + 3 sqrt(.05 .95 /
-R). R is 2,000 by default (400 where each test is itself a simulation) and 20,000 under `-m full`.
+R). R is 1,000 by default (400 where each test is itself a simulation) and 20,000 under `-m full`.
 """
 
 from __future__ import annotations

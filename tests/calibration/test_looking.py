@@ -1,7 +1,7 @@
 """How often does a test that is read again and again reject when there is no effect?
 
 Always-valid: at most 5 % plus 3 sqrt(.05 .95 / R), at 100 looks. Planned looks: |size - .05| <=
-.005 + 3 sqrt(.05 .95 / R). R is 2,000 by default and 20,000 under `-m full`. Each test states its n
+.005 + 3 sqrt(.05 .95 / R). R is 1,000 by default and 20,000 under `-m full`. Each test states its n
 and its truth; outcomes are exponential (skewness 2) unless said. The fixed test under the same
 looks is the counter-example that a correct simulation must show.
 """

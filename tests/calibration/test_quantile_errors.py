@@ -1,6 +1,6 @@
 """Do quantile effects keep their level, and does the event-level error match the truth?
 
-R is 2,000 by default and 20,000 under `-m full`; bands as in test_randomised.
+R is 1,000 by default and 20,000 under `-m full`; bands as in test_randomised.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Does a 5 % test reject 5 % of the time, and a 95 % interval cover 95 %?
 
 With R replications: |type-I - .05| <= .005 + 3 sqrt(.05 .95 / R), coverage >= .94 - 3 sqrt(.94 .06
-/ R). R is 2,000 by default and 20,000 under `-m full`. Every design states its n and its truth.
+/ R). R is 1,000 by default and 20,000 under `-m full`. Every design states its n and its truth.
 """
 
 from __future__ import annotations
