@@ -5,7 +5,8 @@
     {%- set stamp = map.timestamp -%}
     {%- set at = causalops.to_utc('source.' ~ adapter.quote(stamp.column), stamp.kind) if stamp else none -%}
     {%- set day = causalops.local_day(at, stamp.kind, var('timezone')) if stamp else none -%}
-    {%- set is_read = 'coalesce(' ~ day ~ ' > (select settled_through from settled where role = ' ~ "'" ~ role ~ "'" ~ ' and input_model = '
+    {#- Settled days keep the hash they have. #}
+    {%- set is_open = 'coalesce(' ~ day ~ ' > (select settled_through from settled where role = ' ~ "'" ~ role ~ "'" ~ ' and input_model = '
         ~ causalops.text_literal(source.input_model) ~ ' and unit = ' ~ causalops.text_literal(source.name) ~ '), true)' -%}
     {%- set hashes = causalops.hashed_columns(role, source) %}
     select
@@ -24,7 +25,7 @@
             {{ causalops.optional_text('source', map.key) }} as causalops_key,
             {{ day or 'cast(null as date)' }} as causalops_day
             {%- for slot, columns in hashes.items() %},
-            {{ causalops.row_hash(columns) if not stamp else 'case when ' ~ is_read ~ ' then ' ~ causalops.row_hash(columns) ~ ' end' }} as causalops_hash_{{ slot }}
+            {{ 'case when ' ~ is_open ~ ' then ' ~ causalops.row_hash(columns) ~ ' end' if stamp else causalops.row_hash(columns) }} as causalops_hash_{{ slot }}
             {%- endfor %}
         from {{ ref(source.input_model) }} as source
         where exists (

@@ -28,12 +28,3 @@
     ) as events
     group by experiment_id, unit_id, day_offset
 {%- endmacro %}
-
-{# The facts of which some slot counts distinct values. #}
-{% macro distinct_facts(registry) -%}
-    {%- set facts = [] -%}
-    {%- for source in causalops.registry_rows(registry, 'fact') -%}
-        {%- if source.payload.slots | selectattr('agg', 'equalto', 'distinct') | list -%}{%- do facts.append(source) -%}{%- endif -%}
-    {%- endfor -%}
-    {{ return(facts) }}
-{%- endmacro %}

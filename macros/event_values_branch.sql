@@ -33,12 +33,3 @@
     ) as events
     where value is not null
 {%- endmacro %}
-
-{# The facts of which some slot keeps its events. #}
-{% macro event_facts(registry) -%}
-    {%- set facts = [] -%}
-    {%- for source in causalops.registry_rows(registry, 'fact') -%}
-        {%- if source.payload.slots | selectattr('keeps_events') | list -%}{%- do facts.append(source) -%}{%- endif -%}
-    {%- endfor -%}
-    {{ return(facts) }}
-{%- endmacro %}

@@ -32,20 +32,12 @@
     group by unit_id, day
 {%- endmacro %}
 
-{# v_1, v_2, ... of grouped events: each slot by its own rule, NULL where the fact has no such slot. #}
-{% macro summed_slots(measures, slots, is_distinct=false) -%}
-    {%- set rules = {} -%}
-    {%- for measure in measures if (measure.agg == 'distinct') == is_distinct -%}
-        {%- do rules.update({measure.slot: 'max' if measure.agg == 'any' else 'sum'}) -%}
-    {%- endfor -%}
-    {%- for slot in slots %}
-        {{ rules[slot] ~ '(v_' ~ slot ~ ')' if slot in rules else 'null' }}{{ ',' if not loop.last }}
-    {%- endfor %}
-{%- endmacro %}
-
-{# What single events add to the slots of their fact, as further columns. #}
-{% macro event_columns(measures, is_distinct, offset='null') -%}
-    {%- for measure in measures if (measure.agg == 'distinct') == is_distinct %},
-            {{ causalops.event_value(measure, offset) }} as v_{{ measure.slot }}
-    {%- endfor %}
+{# The columns of a table of fact days, and their types. #}
+{% macro fact_day_columns(slots) -%}
+    {%- set columns = {
+        'source_key': dbt.type_bigint(), 'kept_from': 'date', 'unit_id': dbt.type_string(), 'day': 'date',
+        'n_nonfinite': dbt.type_bigint(),
+    } -%}
+    {%- for slot in slots -%}{%- do columns.update({'v_' ~ slot: causalops.type_double()}) -%}{%- endfor -%}
+    {{ return(columns) }}
 {%- endmacro %}

@@ -21,7 +21,7 @@ cells_of_{{ block.block_id }} as (
 
 {# Where the sums of a block stand. A count of distinct values is a second row of its unit and day. #}
 {% macro offset_cells(block, facts) -%}
-    {%- set names = block.payload.parts | selectattr('name', 'in', ['y', 'z']) | map(attribute='fact') | unique | list -%}
+    {%- set names = causalops.outcome_parts(block) | map(attribute='fact') | unique | list -%}
     {%- set found = namespace(name='cells_of_' ~ block.block_id) -%}
     {%- for fact in facts if names == [fact.name] and not fact.is_distinct -%}
         {%- set found.name = 'cells_' ~ (facts.index(fact) + 1) -%}
@@ -30,7 +30,7 @@ cells_of_{{ block.block_id }} as (
 {%- endmacro %}
 
 {% macro joined_days(block, facts) -%}
-    {%- set names = block.payload.parts | selectattr('name', 'in', ['y', 'z']) | map(attribute='fact') | list -%}
+    {%- set names = causalops.outcome_parts(block) | map(attribute='fact') | list -%}
     {%- set slots = causalops.slots_read(facts) -%}
     {%- set read = [] -%}
     {%- for fact in facts if fact.name in names -%}
@@ -51,18 +51,20 @@ cells_of_{{ block.block_id }} as (
         count({{ a }} + {{ b }}) as n_{{ pair.a }}_{{ b }},
         sum({{ a }}) as sum_a_{{ pair.a }}_{{ b }},
         sum({{ b }}) as sum_b_{{ pair.a }}_{{ b }},
-        sum({{ a }} * {{ b }}) as sum_ab_{{ pair.a }}_{{ b }},
-        sum({{ a }} * {{ b }} * {{ b }}) as sum_abb_{{ pair.a }}_{{ b }}
+        sum({{ a }} * {{ b }}) as sum_ab_{{ pair.a }}_{{ b }}
+        {%- if pair.is_outcome %},
+        sum({{ a }} * {{ a }} * {{ a }}) as sum_aaa_{{ pair.a }}_{{ b }}
+        {%- endif %}
         {%- endfor %}
         {%- endfor %}
     from (
         select
             {{ key | join(', ') }}
             {%- for block in blocks %}
-            {%- for part in block.payload.parts if part.name in ('y', 'z') %},
-            {{ causalops.part_value({
-                'fact': part.fact, 'slot': part.slot, 'den_slot': part.den_slot, 'phase': 'v', 'missing': part.missing,
-            }, is_single) }} as {{ part.name }}_{{ block.block_id }}
+            {%- set parts = causalops.outcome_parts(block) -%}
+            {%- for part in parts %},
+            {#- A day without a numerator is no day of the ratio. #}
+            case when {{ causalops.part_value(parts[0], is_single) }} is not null then {{ causalops.part_value(part, is_single) }} end as {{ part.name }}_{{ block.block_id }}
             {%- endfor %}
             {%- endfor %}
         from {{ days }}
@@ -74,8 +76,12 @@ cells_of_{{ block.block_id }} as (
     group by {{ key | join(', ') }}
 {%- endmacro %}
 
+{% macro outcome_parts(block) -%}
+    {{ return(block.payload.parts | selectattr('name', 'in', ['y', 'z']) | list) }}
+{%- endmacro %}
+
 {% macro outcome_pairs(block) -%}
-    {{ return(causalops.block_pairs({'payload': {'parts': block.payload.parts | selectattr('name', 'in', ['y', 'z']) | list}})) }}
+    {{ return(causalops.block_pairs({'payload': {'parts': causalops.outcome_parts(block)}})) }}
 {%- endmacro %}
 
 {# Union branches of `experiment_offset_moments`: a block's pairs over the cohorts whose window has closed. #}
@@ -86,7 +92,7 @@ cells_of_{{ block.block_id }} as (
     select
         metrics.experiment_id, metrics.metric, cells.variant, cells.day_offset, '{{ pair.a }}', '{{ pair.b }}', {{ 'true' if pair.is_zero_filled else 'false' }},
         cast(sum(n_{{ key }}) as {{ dbt.type_bigint() }}),
-        sum(sum_a_{{ key }}), sum(sum_b_{{ key }}), sum(sum_ab_{{ key }}), {{ 'sum(sum_abb_' ~ key ~ ')' if pair.is_outcome else 'null' }}
+        sum(sum_a_{{ key }}), sum(sum_b_{{ key }}), sum(sum_ab_{{ key }}), {{ 'sum(sum_aaa_' ~ key ~ ')' if pair.is_outcome else 'null' }}
     from metrics
     inner join {{ causalops.offset_cells(block, facts) }} as cells
         on cells.experiment_id = metrics.experiment_id

@@ -1,7 +1,8 @@
 {# The CTEs days_1, days_2, ..., one per fact: values per experiment, unit and day from exposure (day_offset; NULL
    when untimed), v_k of slot k, within the longest window of the fact. The calling model offers the CTE `exposures`
    (scanned_exposures); its columns and those of the fact's windows are carried along. #}
-{% macro unit_day_ctes(facts, slots) -%}
+{% macro unit_day_ctes(facts) -%}
+    {%- set slots = causalops.slots_read(facts) -%}
     {%- for fact in facts %}
 placed_{{ loop.index }} as (
     select
@@ -80,28 +81,4 @@ days_{{ loop.index }} as (
         and placed.unit_id = distinct_days.unit_id
     where distinct_days.fact = {{ name }}
     {%- endif %}
-{%- endmacro %}
-
-{% macro slot_columns(alias, slots) -%}
-    {%- for slot in slots %}{{ alias }}.v_{{ slot }}{{ ', ' if not loop.last }}{% endfor %}
-{%- endmacro %}
-
-{# The facts that experiments read: name, slot -> sum or max, and whether some slot counts distinct values. #}
-{% macro facts_read(registry) -%}
-    {%- set found = {} -%}
-    {%- for source in causalops.registry_rows(registry, 'fact') -%}
-        {%- set fact = found.setdefault(source.input_model, {'name': source.input_model, 'rules': {}, 'is_distinct': false}) -%}
-        {%- for measure in source.payload.slots -%}
-            {%- do fact.rules.update({measure.slot: 'max' if measure.agg == 'any' else 'sum'}) -%}
-            {%- if measure.agg == 'distinct' -%}{%- do fact.update({'is_distinct': true}) -%}{%- endif -%}
-        {%- endfor -%}
-    {%- endfor -%}
-    {{ return(found.values() | list) }}
-{%- endmacro %}
-
-{# The slots that some fact uses, from 1: tables have no column for the others. #}
-{% macro slots_read(facts) -%}
-    {%- set found = [1] -%}
-    {%- for fact in facts -%}{%- do found.extend(fact.rules) -%}{%- endfor -%}
-    {{ return(range(1, found | max + 1)) }}
 {%- endmacro %}

@@ -30,7 +30,7 @@ populations as (
         and exposures.exposure_day <= metrics.mature_through
     group by metrics.experiment_id, metrics.metric, exposures.variant
 ),
-{{ causalops.unit_day_ctes(facts, causalops.slots_read(facts)) }}
+{{ causalops.unit_day_ctes(facts) }}
 {{ causalops.offset_cell_ctes(blocks, facts) }}
 windows as (
     select * from {{ ref('causalops', 'experiment_windows') }}

@@ -55,18 +55,7 @@ settled as (
 ),
 
 found as (
-    select
-        cast(null as {{ dbt.type_string() }}) as role,
-        cast(null as {{ dbt.type_string() }}) as input_model,
-        cast(null as {{ dbt.type_string() }}) as unit,
-        cast(null as boolean) as is_timed,
-        cast(null as {{ dbt.type_string() }}) as assignment_key,
-        cast(null as date) as day,
-        cast(null as {{ dbt.type_bigint() }}) as n_rows
-        {%- for slot in slots %},
-        cast(null as {{ causalops.type_wide_integer() }}) as hash_{{ slot }}
-        {%- endfor %}
-    where 1 = 0
+    {{ causalops.columns_of(none, causalops.clock_columns(slots)) }}
     {%- for role in ['assignment', 'fact', 'dataset'] %}
     {%- for source in causalops.registry_rows(registry, role) if role != 'dataset' or source.payload.hashed %}
     union all

@@ -27,7 +27,7 @@ distinct_days as (
         cast(null as {{ causalops.type_double() }}) as v_{{ slot }}
         {%- endfor %}
     where 1 = 0
-    {%- for source in causalops.distinct_facts(registry) %}
+    {%- for source in causalops.facts_with(registry, 'agg', 'distinct') %}
     union all
     {{ causalops.distinct_days_branch(source, slots) }}
     {%- endfor %}

@@ -38,7 +38,7 @@ event_values as (
         cast(null as {{ dbt.type_int() }}) as slot,
         cast(null as {{ causalops.type_double() }}) as value
     where 1 = 0
-    {%- for source in causalops.event_facts(registry) %}
+    {%- for source in causalops.facts_with(registry, 'keeps_events', true) %}
     union all
     {{ causalops.event_values_branch(source) }}
     {%- endfor %}

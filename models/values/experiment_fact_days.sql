@@ -19,16 +19,7 @@ sources as (
 ),
 
 fact_days as (
-    select
-        cast(null as {{ dbt.type_bigint() }}) as source_key,
-        cast(null as date) as kept_from,
-        cast(null as {{ dbt.type_string() }}) as unit_id,
-        cast(null as date) as day,
-        cast(null as {{ dbt.type_bigint() }}) as n_nonfinite
-        {%- for slot in slots %},
-        cast(null as {{ causalops.type_double() }}) as v_{{ slot }}
-        {%- endfor %}
-    where 1 = 0
+    {{ causalops.columns_of(none, causalops.fact_day_columns(slots)) }}
     {%- for source in causalops.registry_rows(ref('causalops', 'registry'), 'fact') %}
     union all
     {{ causalops.fact_days_branch(source, slots) }}

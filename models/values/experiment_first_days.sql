@@ -38,16 +38,7 @@ exposures as (
 ),
 
 first_days as (
-    select
-        cast(null as {{ dbt.type_bigint() }}) as source_key,
-        cast(null as date) as kept_from,
-        cast(null as {{ dbt.type_string() }}) as unit_id,
-        cast(null as date) as day,
-        cast(null as {{ dbt.type_bigint() }}) as n_nonfinite
-        {%- for slot in slots %},
-        cast(null as {{ causalops.type_double() }}) as v_{{ slot }}
-        {%- endfor %}
-    where 1 = 0
+    {{ causalops.columns_of(none, causalops.fact_day_columns(slots)) }}
     {%- for source in causalops.registry_rows(ref('causalops', 'registry'), 'fact') if source.payload.timestamp %}
     union all
     {{ causalops.first_days_branch(source, slots) }}

@@ -14,7 +14,7 @@ exposures as (
     from ({{ causalops.scanned_exposures() }}) as scanned
     where experiment_id in (select experiment_id from {{ ref('causalops', 'experiment_due') }} where design = 'encouragement')
 ),
-{{ causalops.unit_day_ctes(facts, slots) }}
+{{ causalops.unit_day_ctes(facts) }}
 metrics as (
     select experiment_id, input_model as fact, slot, day_from, day_to
     from {{ ref('causalops', 'registry') }}

@@ -15,7 +15,7 @@ exposures as (
     select experiment_id, unit_id, unit, exposure_day, as_of_date, open_to
     from ({{ causalops.scanned_exposures() }}) as scanned
 ),
-{{ causalops.unit_day_ctes(facts, slots) }}
+{{ causalops.unit_day_ctes(facts) }}
 folded as (
     select
         cast(null as {{ dbt.type_string() }}) as experiment_id,
